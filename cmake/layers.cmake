@@ -1,0 +1,23 @@
+# gw_library(NAME DEPENDS...): every .c of this folder, as the static library gw_NAME.
+function(gw_library name)
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.c")
+  if(NOT sources)
+    return()
+  endif()
+  add_library(gw_${name} STATIC ${sources})
+  target_link_libraries(gw_${name} PUBLIC ${ARGN})
+endfunction()
+
+# gw_tests(LIBRARY): every *_test.c of this folder, one cmocka program each.
+function(gw_unit_tests folder library)
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*_test.c")
+  foreach(source ${sources})
+    get_filename_component(stem ${source} NAME_WE)
+    string(REPLACE "/" "_" prefix ${folder})
+    set(target unit_${prefix}_${stem})
+    add_executable(${target} ${source})
+    target_link_libraries(${target} PRIVATE ${library} PkgConfig::CMOCKA)
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/unit)
+    add_test(NAME ${target} COMMAND ${target})
+  endforeach()
+endfunction()
