@@ -1,0 +1,161 @@
+# shellcheck shell=sh
+# The kinds of tests behind `./run test`; sourced by ./run, whose say, configure and build it uses.
+#
+# Each kind is a function kind_NAME. It runs programs through tests/lib/one.sh into a directory of its own, then
+# `tally` prints what failed or was skipped and adds up. What a machine cannot run is skipped by name with a reason
+# and counted, never left out in silence.
+
+total_passed=0 total_failed=0 total_skipped=0
+test_jobs=$(nproc 2>/dev/null || echo 2)
+
+# Results of one kind: a fresh directory below build/results.
+results_new() { # KIND
+    results=$root/build/results/$1
+    rm -rf "$results"
+    mkdir -p "$results"
+}
+
+result() { printf '%s\n' "$*" >>"$results/kind.results"; } # "ok NAME", "not ok NAME", "skip NAME: REASON"
+
+# Shows failures with the end of their logs, then adds up.
+tally() { # KIND SECONDS
+    cat "$results"/*.results 2>/dev/null >"$results/all" || :
+    passed=$(grep -c '^ok ' "$results/all" || :)
+    failed=$(grep -c '^not ok ' "$results/all" || :)
+    skipped=$(grep -c '^skip ' "$results/all" || :)
+    grep '^skip ' "$results/all" || :
+    for file in "$results"/*.results; do
+        [ -f "$file" ] || continue
+        grep '^not ok ' "$file" || continue
+        log=${file%.results}.log
+        [ ! -s "$log" ] || { echo "--- last lines of ${log#"$root"/}"; tail -n 40 "$log" | sed 's/^/    /'; }
+    done
+    echo "== $1: $passed passed, $failed failed, $skipped skipped in $2 s"
+    total_passed=$((total_passed + passed))
+    total_failed=$((total_failed + failed))
+    total_skipped=$((total_skipped + skipped))
+}
+
+# test_build PRESET [TARGET...]: a failed build is one failed test of the kind that needed it.
+test_build() {
+    preset=$1
+    shift
+    echo "== building build/$preset"
+    if configure "$preset" again && build "$preset" "$@"; then return 0; fi
+    result "not ok build of $preset"
+    return 1
+}
+
+# The programs in a directory, but nothing that is not one.
+programs_in() { find "$1" -maxdepth 1 -type f -perm -u+x ! -name '*.so' 2>/dev/null | sort; }
+
+run_unit() { # PRESET
+    programs_in "build/$1/tests/unit" | grep . >"$results/programs" || { result "skip unit: no programs yet"; return; }
+    xargs -P "$test_jobs" -n 1 tests/lib/one.sh cmocka 120 "$results" <"$results/programs"
+}
+
+# The simulator prints its own totals; its last lines are passed on, since others parse the line that begins SIM.
+run_sim() { # PRESET ARGUMENTS...
+    sim=build/$1/tests/sim/sim
+    [ -x "$sim" ] || sim=build/$1/bin/sim
+    shift
+    [ -x "$sim" ] || { result "skip sim: the simulator is not there yet"; return; }
+    status=0
+    timeout -k 5 3600 "$sim" "$@" >"$results/sim.log" 2>&1 </dev/null || status=$?
+    grep -E '^(SIM |FAIL|not ok|skip )' "$results/sim.log" | tail -n 20 || :
+    # "N passed, N failed, N skipped" counts seeds and directed stories; without it the whole run is one test.
+    if line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$results/sim.log" | tail -n 1) && [ -n "$line" ]; then
+        echo "$line" | awk '{ for (i = 0; i < $1; i++) print "ok sim"; for (i = 0; i < $3; i++) print "not ok sim"; for (i = 0; i < $5; i++) print "skip sim: see build/results" }' >"$results/sim.results"
+    elif [ "$status" = 0 ]; then
+        echo "ok sim" >"$results/sim.results"
+    fi
+    if [ "$status" != 0 ] && ! grep -q '^not ok' "$results/sim.results" 2>/dev/null; then
+        echo "not ok sim: ended with status $status" >>"$results/sim.results"
+    fi
+}
+
+# One story after the other: they measure time, and two cores are few.
+run_e2e() { # PRESET
+    { find tests/e2e -maxdepth 1 -type f -perm -u+x \( -name '*_test' -o -name '*_test.sh' \)
+      programs_in "build/$1/tests/e2e"; } | sort | grep . >"$results/programs" || { result "skip e2e: no stories yet"; return; }
+    [ -x "build/$1/bin/gwd" ] || { result "skip e2e: gwd is not there yet"; return; }
+    while read -r program; do
+        GW_BIN=$root/build/$1/bin GW_ROOT=$root tests/lib/one.sh lines 300 "$results" "$program"
+        sed 's/^/  /' "$results/$(basename "${program%.sh}").results"
+    done <"$results/programs"
+}
+
+kind_unit() {
+    test_build release || return 0
+    run_unit release
+}
+
+kind_sim() {
+    test_build release || return 0
+    run_sim release ${test_seed:+--seed "$test_seed"} ${test_minutes:+--minutes "$test_minutes"}
+}
+
+kind_e2e() {
+    test_build release || return 0
+    run_e2e release
+}
+
+# Reports of a sanitizer go to files, so that a report of a gwd that a story started is found whatever the story says.
+sanitizer_reports() {
+    for report in "$results"/report.*; do
+        [ -f "$report" ] || continue
+        sed 's/^/    /' "$report" | head -n 60
+        result "not ok sanitizer report ${report#"$root"/}"
+    done
+}
+
+kind_asan() {
+    test_build asan || return 0
+    export GW_SANITIZED=1 ASAN_OPTIONS="log_path=$results/report" UBSAN_OPTIONS="print_stacktrace=1:log_path=$results/report"
+    run_unit asan
+    run_sim asan --seeds 40
+    run_e2e asan
+    unset GW_SANITIZED ASAN_OPTIONS UBSAN_OPTIONS
+    sanitizer_reports
+}
+
+kind_tsan() {
+    test_build tsan || return 0
+    export GW_SANITIZED=1 TSAN_OPTIONS="log_path=$results/report"
+    run_e2e tsan
+    unset GW_SANITIZED TSAN_OPTIONS
+    sanitizer_reports
+}
+
+# The kept corpus, and a short hunt for more with --minutes.
+kind_fuzz() {
+    [ -f tests/fuzz/CMakeLists.txt ] || { result "skip fuzz: no fuzzers yet"; return 0; }
+    test_build fuzz || return 0
+    programs_in build/fuzz/tests/fuzz | grep . >"$results/programs" || { result "skip fuzz: no fuzzers yet"; return 0; }
+    while read -r program; do
+        name=$(basename "$program")
+        corpus=tests/fuzz/corpus/${name#fuzz_}
+        mkdir -p "$results/found/$name"
+        status=0
+        timeout -k 5 3600 "$program" -artifact_prefix="$results/$name." -max_total_time=$((${test_minutes:-0} * 60 + 10)) \
+            "$results/found/$name" $([ ! -d "$corpus" ] || echo "$corpus") >"$results/$name.log" 2>&1 </dev/null || status=$?
+        if [ "$status" = 0 ]; then echo "ok $name"; else echo "not ok $name: status $status"; fi >"$results/$name.results"
+    done <"$results/programs"
+}
+
+kind_lab() { result "skip lab: no fault lab yet"; }
+kind_browser() { result "skip browser: no console yet"; }
+kind_docker() { result "skip docker: no container image yet"; }
+kind_jepsen() { result "skip jepsen: no history checker yet"; }
+
+test_run_kinds() { # KINDS SEED MINUTES
+    test_seed=$2 test_minutes=$3
+    for kind in $1; do
+        started=$(date +%s)
+        results_new "$kind"
+        "kind_$kind"
+        tally "$kind" $(($(date +%s) - started))
+    done
+    echo "$total_passed passed, $total_failed failed, $total_skipped skipped"
+    [ "$total_failed" -eq 0 ]
+}
