@@ -1,0 +1,133 @@
+/* The hello is a map with short keys, so that a reader of another version can
+ * skip what it does not know. Its cost is paid once per connection. */
+#include "raft/hello.h"
+
+#include "model/wire.h"
+
+#include <stdio.h>
+
+const struct frame_limits peer_limits_consensus = {
+    .max = {
+        [PEER_HELLO] = 4096,
+        [PEER_RAFT] = 2 * PEER_CONSENSUS_BYTES,
+        [PEER_STATUS] = 32u << 10,
+        [PEER_PING] = 1,
+    }};
+/* A dump is one Raft message for now, so the bulk link must take the whole of it. */
+const struct frame_limits peer_limits_bulk = {.max = {
+                                                  [PEER_HELLO] = 4096,
+                                                  [PEER_RAFT] = 512u << 20,
+                                                  [PEER_FORWARD] = (20u << 20) + 64,
+                                                  [PEER_REPLY] = (20u << 20) + 64,
+                                                  [PEER_STATUS] = 32u << 10,
+                                                  [PEER_PING] = 1,
+                                              }};
+const struct frame_limits peer_limits_join = {.max = {[PEER_JOIN] = 64u << 10}};
+
+bool hello_encode(const struct hello *hello, struct buffer *out)
+{
+    wire_map(out, 8);
+    wire_string(out, SLICE("protocol"));
+    wire_u64(out, hello->protocol);
+    wire_string(out, SLICE("format"));
+    wire_u64(out, hello->format);
+    wire_string(out, SLICE("cluster"));
+    wire_string(out, slice_from_string(hello->cluster_id));
+    wire_string(out, SLICE("epoch"));
+    wire_u64(out, hello->epoch);
+    wire_string(out, SLICE("id"));
+    wire_u64(out, hello->id);
+    wire_string(out, SLICE("class"));
+    wire_u64(out, hello->class);
+    wire_string(out, SLICE("name"));
+    wire_string(out, slice_from_string(hello->name));
+    wire_string(out, SLICE("address"));
+    wire_string(out, slice_from_string(hello->address));
+    return !out->failed;
+}
+
+static bool read_text(struct wire *wire, char *out, size_t size)
+{
+    struct slice text;
+
+    if (!wire_read_string(wire, &text) || text.size >= size ||
+        slice_find_byte(text, '\0') != SIZE_MAX)
+        return false;
+    memcpy(out, text.data, text.size);
+    out[text.size] = '\0';
+    return true;
+}
+
+static bool read_field(struct wire *wire, struct slice key, struct hello *hello)
+{
+    uint64_t class;
+
+    if (slice_equal(key, SLICE("protocol")))
+        return wire_read_u64(wire, &hello->protocol);
+    if (slice_equal(key, SLICE("format")))
+        return wire_read_u64(wire, &hello->format);
+    if (slice_equal(key, SLICE("cluster")))
+        return read_text(wire, hello->cluster_id, sizeof hello->cluster_id);
+    if (slice_equal(key, SLICE("epoch")))
+        return wire_read_u64(wire, &hello->epoch);
+    if (slice_equal(key, SLICE("id")))
+        return wire_read_u64(wire, &hello->id);
+    if (slice_equal(key, SLICE("class"))) {
+        if (!wire_read_u64(wire, &class) || class > PEER_BULK)
+            return false;
+        hello->class = (enum peer_class) class;
+        return true;
+    }
+    if (slice_equal(key, SLICE("name")))
+        return read_text(wire, hello->name, sizeof hello->name);
+    if (slice_equal(key, SLICE("address")))
+        return read_text(wire, hello->address, sizeof hello->address);
+    return wire_skip(wire, NULL);
+}
+
+enum result hello_decode(struct slice body, struct hello *ret_hello, struct error *err)
+{
+    struct hello hello = {0};
+    struct wire wire;
+    size_t count;
+
+    wire_init(&wire, body);
+    if (!wire_read_map(&wire, &count))
+        return error_set(err, GW_MALFORMED, "hello: not a map");
+    for (size_t i = 0; i < count; i++) {
+        struct slice key;
+        if (!wire_read_string(&wire, &key) || !read_field(&wire, key, &hello))
+            return error_set(err, GW_MALFORMED, "hello: field %zu is malformed", i + 1);
+    }
+    if (wire.rest.size != 0 || hello.protocol == 0 || hello.id == 0)
+        return error_set(err, GW_MALFORMED, "hello: incomplete");
+    *ret_hello = hello;
+    return GW_OK;
+}
+
+enum result hello_check(const struct hello *ours, const struct hello *theirs,
+                        const struct identity *proved, struct error *err)
+{
+    if (strcmp(theirs->cluster_id, ours->cluster_id) != 0)
+        return error_set(err, GW_FOREIGN, "peer belongs to cluster %s, this node to %s",
+                         theirs->cluster_id, ours->cluster_id);
+    if (proved->kind != IDENTITY_NODE || proved->node_id != theirs->id)
+        return error_set(err, GW_FORBIDDEN,
+                         "peer says it is node %llu, its certificate says %s",
+                         (unsigned long long)theirs->id, identity_describe(proved));
+    if (theirs->id == ours->id)
+        return error_set(
+            err, GW_FORBIDDEN,
+            "peer says it is node %llu, which is this node; is a copy of this data "
+            "directory running elsewhere?",
+            (unsigned long long)theirs->id);
+    if (theirs->epoch != ours->epoch)
+        return error_set(
+            err, GW_FOREIGN, "peer lives in epoch %llu of the cluster, this node in %llu",
+            (unsigned long long)theirs->epoch, (unsigned long long)ours->epoch);
+    if (theirs->protocol < PEER_PROTOCOL_OLDEST)
+        return error_set(err, GW_NEWER,
+                         "peer speaks protocol %llu, this node needs %d or newer",
+                         (unsigned long long)theirs->protocol, PEER_PROTOCOL_OLDEST);
+    return GW_OK;
+}

@@ -1,0 +1,703 @@
+/* The member's loop: a 10 ms timer ticks the replica, the links and the roster;
+ * everything else is an event. The store thread rings an async when jobs are
+ * done; dumps are built on libuv's pool. The price of the timer is a hundred
+ * wake-ups a second on an idle node, well under a thousandth of a core. */
+#include "raft/member.h"
+
+#include "base/instant.h"
+#include "base/log.h"
+#include "pki/keyfile.h"
+#include "raft/calls.h"
+#include "raft/fsm.h"
+#include "store/dump.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define TICK_MS    10
+#define PEERS_MS   50
+#define ROSTER_MS  100
+#define VIEW_MS    1000
+#define STATUS_MAX (16u << 10)
+
+/* Mail to the member thread; calls come as themselves. */
+enum order_type { ORDER_STATUS = 100, ORDER_NODES, ORDER_ANSWER, ORDER_CLOSE };
+struct order {
+    struct member_mail head; /* type: enum order_type */
+    struct buffer bytes;     /* STATUS, ANSWER */
+    uint64_t to, id;
+    uint64_t visible; /* NODES */
+    size_t count;
+    struct member_node nodes[];
+};
+
+struct member {
+    uv_loop_t uv;
+    uv_thread_t thread;
+    uv_timer_t tick;
+    uv_async_t store_wake;
+    struct loop loop;
+    struct mailbox inbox;
+    struct mailbox *control; /* borrowed */
+    struct env *env;         /* borrowed */
+    struct fsm fsm;
+    struct store *store;
+    struct replica *replica;
+    struct peers peers;
+    struct calls calls;
+    struct roster roster;
+    struct roster_options roster_options;
+    struct member_node nodes[MEMBER_PEERS];
+    size_t node_count;
+    uint64_t id;
+    uint64_t peers_at_ms, roster_at_ms, view_at_ms;
+    uint64_t visible_told;
+    unsigned dumps_under_way;
+    bool view_wanted, has_thread, has_peers, is_closing, is_halted;
+    _Atomic uint64_t turned_ms;
+};
+
+static void settle(struct member *member);
+
+/* ---- what the replica asks for ---- */
+
+static void replica_sends(void *owner, uint64_t to, struct slice message, bool bulk)
+{
+    struct member *member = owner;
+
+    peers_send(&member->peers, to, message, bulk);
+}
+
+static void replica_replies(void *owner, void *tag, const struct replica_reply *reply)
+{
+    struct member *member = owner;
+
+    calls_replica_reply(&member->calls, tag, reply);
+}
+
+static void replica_changed(void *owner)
+{
+    struct member *member = owner;
+
+    member->view_wanted = true;
+    roster_reset(&member->roster);
+}
+
+/* A dump for one peer, built on the pool from a read transaction. */
+struct dump_work {
+    uv_work_t work;
+    struct member *member;
+    uint64_t to;
+    struct buffer dump;
+    struct error err;
+};
+
+static void dump_build_on_pool(uv_work_t *work)
+{
+    struct dump_work *job = container_of(work, struct dump_work, work);
+
+    dump_build(job->member->env, &job->dump, &job->err);
+}
+
+static void dump_built(uv_work_t *work, int status)
+{
+    struct dump_work *job = container_of(work, struct dump_work, work);
+    struct member *member = job->member;
+
+    member->dumps_under_way--;
+    if (status != 0 || job->err.code != GW_OK)
+        log_event(LOG_WARN, "member", "dump failed", LOG_U64("peer", job->to),
+                  LOG_STR("why", job->err.text));
+    if (!member->is_closing) {
+        /* An empty dump tells the replica that there will be none. */
+        replica_dump_ready(member->replica, job->to,
+                           job->err.code == GW_OK ? buffer_slice(&job->dump)
+                                                  : slice_of("", 0));
+        settle(member);
+    }
+    buffer_deinit(&job->dump);
+    free(job);
+}
+
+static void replica_wants_dump(void *owner, uint64_t to)
+{
+    struct member *member = owner;
+    struct dump_work *job = calloc(1, sizeof *job);
+
+    if (job == NULL)
+        return;
+    job->member = member;
+    job->to = to;
+    buffer_init(&job->dump, (size_t)512 << 20);
+    if (uv_queue_work(&member->uv, &job->work, dump_build_on_pool, dump_built) != 0) {
+        free(job);
+        return;
+    }
+    member->dumps_under_way++;
+}
+
+/* ---- what the links bring ---- */
+
+static enum result link_message(void *owner, uint64_t from, struct slice message)
+{
+    struct member *member = owner;
+    enum result result =
+        replica_receive(member->replica, from, message, loop_now_ms(&member->loop));
+
+    settle(member);
+    return result;
+}
+
+static void hand_on(struct member *member, uint64_t from, uint64_t id, struct slice payload)
+{
+    struct member_forwarded *forwarded = calloc(1, sizeof *forwarded);
+
+    if (forwarded == NULL)
+        return;
+    forwarded->head.type = MEMBER_MAIL_FORWARDED;
+    forwarded->from = from;
+    forwarded->id = id;
+    buffer_init(&forwarded->payload, MEMBER_PAYLOAD + 64);
+    buffer_append_slice(&forwarded->payload, payload);
+    if (forwarded->payload.failed ||
+        !mailbox_post(member->control, &forwarded->head.mail)) {
+        buffer_deinit(&forwarded->payload);
+        free(forwarded);
+    }
+}
+
+static void link_forward(void *owner, uint64_t from, uint64_t id, struct slice payload)
+{
+    hand_on(owner, from, id, payload);
+}
+
+static void link_join(void *owner, uint64_t id, struct slice request)
+{
+    struct member *member = owner;
+    struct buffer payload;
+
+    /* The first byte says what a forwarded request is: 'J' for a joiner's. */
+    buffer_init(&payload, MEMBER_PAYLOAD);
+    buffer_append_byte(&payload, 'J');
+    buffer_append_slice(&payload, request);
+    hand_on(member, 0, id, buffer_slice(&payload));
+    buffer_deinit(&payload);
+}
+
+static void link_reply(void *owner, uint64_t from, uint64_t id, struct slice payload)
+{
+    struct member *member = owner;
+
+    calls_forward_reply(&member->calls, from, id, payload);
+}
+
+static void link_status(void *owner, uint64_t from)
+{
+    struct member *member = owner;
+
+    (void)from;
+    member->view_wanted = true;
+    settle(member);
+}
+
+static void link_changed(void *owner, uint64_t peer, enum peer_class class, bool up)
+{
+    struct member *member = owner;
+
+    if (class == PEER_CONSENSUS)
+        replica_link(member->replica, peer, up);
+    else if (!up)
+        calls_link_down(&member->calls, peer);
+    member->view_wanted = true;
+    calls_retry(&member->calls);
+    settle(member);
+}
+
+static const struct peers_events peers_events = {
+    .on_message = link_message,
+    .on_forward = link_forward,
+    .on_reply = link_reply,
+    .on_status = link_status,
+    .on_join = link_join,
+    .on_link = link_changed,
+};
+
+/* ---- news to control ---- */
+
+void member_view_free(struct member_view *view)
+{
+    if (view == NULL)
+        return;
+    for (unsigned i = 0; i < view->peer_count; i++)
+        free((void *)(uintptr_t)view->peers[i].status.data);
+    free(view);
+}
+
+static void post_view(struct member *member, uint64_t now_ms)
+{
+    struct member_view *view = calloc(1, sizeof *view);
+
+    if (view == NULL)
+        return;
+    member->view_wanted = false;
+    member->view_at_ms = now_ms;
+    view->head.type = MEMBER_MAIL_VIEW;
+    view->at_ms = now_ms;
+    replica_view(member->replica, &view->replica);
+    view->replica_counters = *replica_counters(member->replica);
+    view->counters = member->peers.counters;
+    for (size_t i = 0; i < MEMBER_PEERS; i++) {
+        struct peer *peer = &member->peers.items[i];
+        if (peer->id == 0)
+            continue;
+        struct member_peer *out = &view->peers[view->peer_count++];
+        out->id = peer->id;
+        out->connected = peer_is_connected(peer);
+        out->seen_ms = peer_seen_ms(peer);
+        out->status =
+            slice_of(slice_to_string(buffer_slice(&peer->status)), peer->status.size);
+        if (out->status.data == NULL)
+            out->status.size = 0;
+    }
+    if (!mailbox_post(member->control, &view->head.mail))
+        member_view_free(view);
+}
+
+static void post_visible(struct member *member)
+{
+    uint64_t index = store_visible(member->store);
+    struct member_visible *visible;
+
+    if (index == member->visible_told || (visible = calloc(1, sizeof *visible)) == NULL)
+        return;
+    member->visible_told = index;
+    visible->head.type = MEMBER_MAIL_VISIBLE;
+    visible->index = index;
+    visible->revision = store_revision(member->store);
+    if (!mailbox_post(member->control, &visible->head.mail))
+        free(visible);
+}
+
+/* After whatever happened: what others need to know. */
+static void settle(struct member *member)
+{
+    post_visible(member);
+    if (member->view_wanted)
+        post_view(member, instant_monotonic_ms());
+    if (store_is_halted(member->store) && !member->is_halted) {
+        /* Fail-stop of the member: no vote, no acknowledgement, no link; the proxy goes on.
+         */
+        member->is_halted = true;
+        replica_halt(member->replica);
+        peers_close(&member->peers);
+        member->view_wanted = true;
+        log_event(LOG_ERROR, "member",
+                  "halted after an I/O error; traffic is served from memory");
+    }
+}
+
+/* ---- the loop ---- */
+
+static void keep_roster(struct member *member, uint64_t now_ms)
+{
+    struct roster_node nodes[MEMBER_PEERS];
+    struct replica_view view;
+
+    replica_view(member->replica, &view);
+    if (view.state != REPLICA_LEADER)
+        return;
+    for (size_t i = 0; i < member->node_count; i++) {
+        const struct member_node *node = &member->nodes[i];
+        struct peer *peer = peers_find(&member->peers, node->id);
+        nodes[i] = (struct roster_node){
+            .id = node->id,
+            .wish = node->wish,
+            .region = node->region,
+            .reachable =
+                node->id == member->id || (peer != NULL && peer_is_connected(peer)),
+        };
+    }
+    struct roster_change change = roster_next(&member->roster, &member->roster_options,
+                                              &view, nodes, member->node_count, now_ms);
+    enum result result = GW_AGAIN;
+    switch (change.step) {
+    case ROSTER_NOTHING:
+        return;
+    case ROSTER_ADD:
+        result = replica_add(member->replica, change.id);
+        break;
+    case ROSTER_ASSIGN:
+        result = replica_assign(member->replica, change.id, change.role);
+        break;
+    case ROSTER_REMOVE:
+        result = replica_remove(member->replica, change.id);
+        break;
+    }
+    if (result == GW_OK)
+        log_event(LOG_INFO, "member", "membership change", LOG_U64("node", change.id),
+                  LOG_U64("step", change.step), LOG_U64("role", change.role));
+    else if (result != GW_AGAIN)
+        log_event(LOG_WARN, "member", "membership change refused",
+                  LOG_U64("node", change.id), LOG_STR("why", result_text(result)));
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct member *member = container_of(timer, struct member, tick);
+    uint64_t now_ms = loop_now_ms(&member->loop);
+
+    atomic_store_explicit(&member->turned_ms, instant_monotonic_ms(), memory_order_relaxed);
+    replica_tick(member->replica, now_ms);
+    if (now_ms - member->peers_at_ms >= PEERS_MS) {
+        member->peers_at_ms = now_ms;
+        peers_tick(&member->peers, now_ms);
+        calls_retry(&member->calls);
+    }
+    if (now_ms - member->roster_at_ms >= ROSTER_MS) {
+        member->roster_at_ms = now_ms;
+        keep_roster(member, now_ms);
+    }
+    if (instant_monotonic_ms() - member->view_at_ms >= VIEW_MS)
+        member->view_wanted = true;
+    settle(member);
+}
+
+static void on_store_wake(uv_async_t *async)
+{
+    struct member *member = container_of(async, struct member, store_wake);
+
+    if (member->is_closing)
+        return;
+    replica_completed(member->replica, loop_now_ms(&member->loop));
+    settle(member);
+}
+
+/* Store thread, inside the write transaction. */
+static enum result apply(void *owner, struct txn *txn, uint64_t index, struct slice entry,
+                         struct store_answer *answer)
+{
+    struct member *member = owner;
+
+    return fsm_apply(&member->fsm, txn, index, entry, answer);
+}
+
+/* Store thread. */
+static void wake(void *owner)
+{
+    struct member *member = owner;
+
+    uv_async_send(&member->store_wake);
+}
+
+/* The store thread ends first: after that nobody rings the async any more. What
+ * it still completed is answered; then everything on the loop is closed, and the
+ * loop ends by itself once the last link has let go. */
+static void close_all(struct member *member)
+{
+    member->is_closing = true;
+    store_stop(member->store);
+    if (member->calls.loop != NULL) {
+        replica_completed(member->replica, loop_now_ms(&member->loop));
+        calls_close(&member->calls);
+    }
+    replica_close(member->replica);
+    member->replica = NULL;
+    if (member->has_peers)
+        peers_close(&member->peers);
+    loop_close(&member->loop, NULL, NULL);
+    uv_close((uv_handle_t *)&member->tick, NULL);
+    uv_close((uv_handle_t *)&member->store_wake, NULL);
+    mailbox_close(&member->inbox, NULL);
+}
+
+static void take_nodes(struct member *member, const struct order *order)
+{
+    member->node_count = order->count;
+    memcpy(member->nodes, order->nodes, order->count * sizeof order->nodes[0]);
+    peers_nodes(&member->peers, order->nodes, order->count, order->visible);
+}
+
+static void on_mail(struct mail *mail, void *owner)
+{
+    struct member *member = owner;
+    struct member_mail *head = container_of(mail, struct member_mail, mail);
+
+    if (head->type == MEMBER_MAIL_CALL) {
+        struct member_call *call = container_of(head, struct member_call, head);
+        if (member->is_closing) {
+            call->result = GW_CLOSED;
+            mailbox_post(call->reply_to, &call->head.mail);
+            return;
+        }
+        calls_take(&member->calls, call);
+        settle(member);
+        return;
+    }
+    struct order *order = container_of(head, struct order, head);
+    switch ((enum order_type)head->type) {
+    case ORDER_STATUS:
+        peers_status(&member->peers, buffer_slice(&order->bytes));
+        break;
+    case ORDER_NODES:
+        take_nodes(member, order);
+        break;
+    case ORDER_ANSWER:
+        if (order->to == 0)
+            peers_join_answer(&member->peers, order->id, buffer_slice(&order->bytes));
+        else
+            peers_reply(&member->peers, order->to, order->id, buffer_slice(&order->bytes));
+        break;
+    case ORDER_CLOSE:
+        if (!member->is_closing)
+            close_all(member);
+        break;
+    }
+    buffer_deinit(&order->bytes);
+    free(order);
+}
+
+static void run(void *argument)
+{
+    struct member *member = argument;
+
+    prctl(PR_SET_NAME, "gw-member");
+    uv_run(&member->uv, UV_RUN_DEFAULT);
+}
+
+/* ---- from any thread ---- */
+
+static struct order *order_new(enum order_type type, size_t nodes)
+{
+    struct order *order = calloc(1, sizeof *order + nodes * sizeof order->nodes[0]);
+
+    if (order != NULL) {
+        order->head.type = (enum member_mail_type)type;
+        buffer_init(&order->bytes, MEMBER_PAYLOAD + 64);
+    }
+    return order;
+}
+
+static void order_post(struct member *member, struct order *order)
+{
+    if (order == NULL || mailbox_post(&member->inbox, &order->head.mail))
+        return;
+    buffer_deinit(&order->bytes);
+    free(order);
+}
+
+void member_post(struct member *member, struct member_call *call)
+{
+    if (mailbox_post(&member->inbox, &call->head.mail))
+        return;
+    call->result = GW_CLOSED;
+    mailbox_post(call->reply_to, &call->head.mail);
+}
+
+void member_answer(struct member *member, struct member_forwarded *forwarded,
+                   struct slice reply)
+{
+    struct order *order = order_new(ORDER_ANSWER, 0);
+
+    if (order != NULL) {
+        order->to = forwarded->from;
+        order->id = forwarded->id;
+        buffer_append_slice(&order->bytes, reply);
+    }
+    order_post(member, order);
+    buffer_deinit(&forwarded->payload);
+    free(forwarded);
+}
+
+void member_status_set(struct member *member, struct slice status)
+{
+    struct order *order = order_new(ORDER_STATUS, 0);
+
+    if (order != NULL && status.size <= STATUS_MAX)
+        buffer_append_slice(&order->bytes, status);
+    order_post(member, order);
+}
+
+void member_nodes_set(struct member *member, const struct member_node *nodes, size_t count,
+                      uint64_t visible)
+{
+    if (count > MEMBER_PEERS)
+        count = MEMBER_PEERS;
+    struct order *order = order_new(ORDER_NODES, count);
+    if (order != NULL) {
+        order->count = count;
+        order->visible = visible;
+        memcpy(order->nodes, nodes, count * sizeof nodes[0]);
+    }
+    order_post(member, order);
+}
+
+uint64_t member_turned_ms(const struct member *member)
+{
+    return atomic_load_explicit(&member->turned_ms, memory_order_relaxed);
+}
+
+/* ---- life ---- */
+
+static enum result read_certificate(const char *path, X509 **ret_certificate,
+                                    struct error *err)
+{
+    struct buffer pem;
+
+    buffer_init(&pem, 1u << 20);
+    if (keyfile_read(path, 1u << 20, &pem, err) == GW_OK &&
+        certificate_from_pem(buffer_slice(&pem), ret_certificate, err) != GW_OK)
+        error_wrap(err, "read '%s'", path);
+    buffer_deinit(&pem);
+    return err->code;
+}
+
+static enum result read_key(const char *path, EVP_PKEY **ret_key, struct error *err)
+{
+    struct buffer pem;
+
+    buffer_init(&pem, 1u << 20);
+    if (keyfile_read(path, 1u << 20, &pem, err) == GW_OK &&
+        key_from_pem(buffer_slice(&pem), ret_key, err) != GW_OK)
+        error_wrap(err, "read '%s'", path);
+    key_buffer_wipe(&pem);
+    return err->code;
+}
+
+static enum result open_links(struct member *member, const struct member_options *options,
+                              struct error *err)
+{
+    struct hello ours = {
+        .protocol = PEER_PROTOCOL, .format = PEER_FORMAT, .epoch = 1, .id = options->id};
+    struct tls_context *server = NULL, *client = NULL;
+    X509 *certificate = NULL, *ca = NULL;
+    EVP_PKEY *key = NULL;
+    int fd = -1;
+
+    snprintf(ours.cluster_id, sizeof ours.cluster_id, "%s", options->cluster_id);
+    snprintf(ours.name, sizeof ours.name, "%s", options->name);
+    snprintf(ours.address, sizeof ours.address, "%s", options->peer_advertise);
+    if (read_certificate(options->certificate_file, &certificate, err) != GW_OK ||
+        read_key(options->key_file, &key, err) != GW_OK ||
+        read_certificate(options->ca_file, &ca, err) != GW_OK ||
+        tls_context_peer_server(certificate, key, ca, options->cluster_id, &server, err) !=
+            GW_OK ||
+        tls_context_peer_client(certificate, key, ca, options->cluster_id, &client, err) !=
+            GW_OK)
+        goto done;
+    if (listener_open_fd(slice_from_string(options->peer_listen), &fd, err) != GW_OK) {
+        error_wrap(err, "peer port");
+        goto done;
+    }
+    if (peers_open(&member->peers, &member->loop, fd, server, client, &ours, &peers_events,
+                   member, err) == GW_OK)
+        member->has_peers = true;
+
+done:
+    tls_context_unref(server);
+    tls_context_unref(client);
+    certificate_free(certificate);
+    certificate_free(ca);
+    key_free(key);
+    return err->code;
+}
+
+static enum result open_replica(struct member *member, const struct member_options *options,
+                                struct error *err)
+{
+    struct store_options store = {.env = options->env,
+                                  .apply = apply,
+                                  .wake = wake,
+                                  .owner = member,
+                                  .lazy_us = 5000};
+    struct replica_options replica = {
+        .id = options->id,
+        .now_ms = loop_now_ms(&member->loop),
+        .heartbeat_ms = options->heartbeat_ms,
+        .election_ms = options->election_ms,
+        .snapshot_threshold = 8192,
+        .snapshot_trailing = 1024,
+        .owner = member,
+        .send = replica_sends,
+        .reply = replica_replies,
+        .changed = replica_changed,
+        .dump_wanted = replica_wants_dump,
+    };
+
+    rng_init_random(&replica.rng);
+    member->fsm.types = options->commands;
+    member->fsm.type_count = options->command_count;
+    if (store_open(&store, &member->store, err) != GW_OK)
+        return err->code;
+    replica.store = member->store;
+    return replica_open(&replica, &member->replica, err);
+}
+
+enum result member_open(const struct member_options *options, struct member **ret_member,
+                        struct error *err)
+{
+    struct member *member = calloc(1, sizeof *member);
+
+    if (member == NULL)
+        return error_set(err, GW_NO_MEMORY, "open the member");
+    member->id = options->id;
+    member->env = options->env;
+    member->control = options->control;
+    member->roster_options = options->roster;
+    err->code = GW_OK;
+    if (uv_loop_init(&member->uv) != 0) {
+        free(member);
+        return error_set(err, GW_FAILED, "open the member's loop");
+    }
+    if (loop_open(&member->loop, &member->uv, err) != GW_OK) {
+        uv_loop_close(&member->uv);
+        free(member);
+        return err->code;
+    }
+    uv_timer_init(&member->uv, &member->tick);
+    uv_async_init(&member->uv, &member->store_wake, on_store_wake);
+    if (mailbox_open(&member->inbox, &member->uv, on_mail, member, err) != GW_OK)
+        goto fail;
+    if (open_replica(member, options, err) != GW_OK)
+        goto fail;
+    calls_init(&member->calls, &member->loop, member->replica, &member->peers, member->id);
+    if (open_links(member, options, err) != GW_OK)
+        goto fail;
+    member->visible_told = store_visible(member->store);
+    *ret_member = member;
+    return GW_OK;
+
+fail:
+    member_close(member);
+    return err->code;
+}
+
+enum result member_start(struct member *member, struct error *err)
+{
+    if (store_start(member->store, err) != GW_OK)
+        return err->code;
+    uv_timer_start(&member->tick, on_tick, 0, TICK_MS);
+    if (uv_thread_create(&member->thread, run, member) != 0)
+        return error_set(err, GW_NO_MEMORY, "start the member's thread");
+    member->has_thread = true;
+    return GW_OK;
+}
+
+void member_close(struct member *member)
+{
+    if (member == NULL)
+        return;
+    if (member->has_thread) {
+        order_post(member, order_new(ORDER_CLOSE, 0));
+        uv_thread_join(&member->thread);
+    } else {
+        close_all(member);
+        uv_run(&member->uv, UV_RUN_DEFAULT);
+    }
+    if (member->has_peers)
+        peers_deinit(&member->peers);
+    store_close(member->store);
+    uv_loop_close(&member->uv);
+    free(member);
+}

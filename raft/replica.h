@@ -1,0 +1,124 @@
+/* A Raft member without threads, sockets or clocks: libraft behind a small
+ * interface {propose, message in, tick, completed, outbox}.
+ *
+ * All use of libraft stays in this folder. The replica implements struct
+ * raft_io over the store's queue, keeps the outbox gate (nothing is sent before
+ * what it promises is durable), sends its own heartbeats, labels snapshots, and
+ * passes every message through the filter that masks libraft 0.22.1's known
+ * bugs (raft/filter.h). One thread (the member's) or the simulator calls it;
+ * callbacks run inside those calls. */
+#ifndef GW_RAFT_REPLICA_H
+#define GW_RAFT_REPLICA_H
+
+#include "base/rng.h"
+#include "store/store.h"
+
+struct replica;
+
+enum replica_role { REPLICA_STANDBY, REPLICA_VOTER, REPLICA_SPARE };
+enum replica_state { REPLICA_FOLLOWER, REPLICA_CANDIDATE, REPLICA_LEADER, REPLICA_HALTED };
+
+/* Bits of replica_options.guards_off: for tests that show what a guard is for. */
+enum replica_guard {
+    GUARD_COMMIT = 1 << 0,     /* A */
+    GUARD_REJECT = 1 << 1,     /* B */
+    GUARD_HOLD = 1 << 2,       /* C */
+    GUARD_PRE_VOTE = 1 << 3,   /* D */
+    GUARD_HEARTBEAT = 1 << 4,  /* E: own heartbeats */
+    GUARD_TRANSFER = 1 << 5,   /* F */
+    GUARD_MEMBERSHIP = 1 << 6, /* G */
+    GUARD_NEVER_FAIL = 1 << 7, /* H */
+    GUARD_VOTE_KEPT = 1 << 8,  /* I */
+    GUARD_LABEL = 1 << 9,      /* snapshot labels */
+    GUARD_OUTBOX = 1 << 10     /* the outbox gate */
+};
+
+/* A proposal's end, or a read barrier's. */
+struct replica_reply {
+    enum result result; /* GW_OK; the command's own refusal; GW_NOT_LEADER: surely not done;
+                           GW_UNKNOWN_OUTCOME: may still happen */
+    uint64_t index;
+    struct store_answer answer; /* borrowed during the call */
+};
+typedef void (*replica_reply_fn)(void *owner, void *tag, const struct replica_reply *reply);
+
+struct replica_options {
+    uint64_t id;
+    struct store *store; /* borrowed, loaded by replica_open */
+    uint64_t now_ms;
+    unsigned heartbeat_ms, election_ms;
+    uint64_t snapshot_threshold; /* entries between snapshots; 8,192 */
+    unsigned snapshot_trailing;  /* entries kept behind one; 1,024 */
+    struct rng rng;
+    unsigned guards_off;
+    void *owner;
+    /* Hands a message to the link; `message` is borrowed. `bulk`: not on the consensus
+     * connection. */
+    void (*send)(void *owner, uint64_t to, struct slice message, bool bulk);
+    /* A proposal or barrier ended. */
+    replica_reply_fn reply;
+    /* Leader, term, role or configuration changed. */
+    void (*changed)(void *owner);
+    /* A lagging peer needs a dump: build it off-thread from a read transaction, then call
+     * replica_dump_ready with it. The simulator builds it at once. */
+    void (*dump_wanted)(void *owner, uint64_t to);
+};
+
+enum result replica_open(const struct replica_options *options,
+                         struct replica **ret_replica, struct error *err);
+void replica_close(struct replica *replica);
+
+/* Every heartbeat interval or more often. */
+void replica_tick(struct replica *replica, uint64_t now_ms);
+/* From a peer whose identity the link has proved. GW_MALFORMED: close the link, count it.
+ */
+enum result replica_receive(struct replica *replica, uint64_t from, struct slice message,
+                            uint64_t now_ms);
+/* The store finished jobs (its wake): takes them, answers, opens the gate. */
+void replica_completed(struct replica *replica, uint64_t now_ms);
+/* The link to a peer went down or came up. */
+void replica_link(struct replica *replica, uint64_t peer, bool up);
+void replica_dump_ready(struct replica *replica, uint64_t to, struct slice dump);
+
+/* Leader only, else GW_NOT_LEADER at once and no reply. `command` is an encoded command
+ * body (raft/command.h); the replica stamps log time. The reply comes once the entry is
+ * *visible*. */
+enum result replica_propose(struct replica *replica, struct slice command, uint64_t now_ms,
+                            uint64_t wall_ms, void *tag);
+/* Linearizable read: the reply's index is what a reader must have visible; comes after a
+ * quorum confirmed leadership and that index is visible here. */
+enum result replica_barrier(struct replica *replica, uint64_t now_ms, void *tag);
+
+/* Membership, leader only, one at a time: GW_AGAIN while a change is under way or a voter
+ * lacks the last one (guard G). */
+enum result replica_add(struct replica *replica, uint64_t id);
+enum result replica_assign(struct replica *replica, uint64_t id, enum replica_role role);
+enum result replica_remove(struct replica *replica, uint64_t id);
+enum result replica_transfer(struct replica *replica, uint64_t id); /* 0: whoever is best */
+/* Stops taking part for the life of the process (an I/O error, or asked). */
+void replica_halt(struct replica *replica);
+
+struct replica_server {
+    uint64_t id;
+    enum replica_role role;
+    uint64_t match; /* leader only: log index it has; else 0 */
+};
+struct replica_view {
+    enum replica_state state;
+    uint64_t term, leader; /* 0: none known */
+    uint64_t last, commit, visible, revision;
+    uint64_t leader_heard_ms; /* when this node last heard the leader (its own clock) */
+    uint64_t quorum_heard_ms; /* leader: when a quorum last answered */
+    unsigned server_count;
+    struct replica_server servers[32];
+    uint64_t conf_index;
+};
+void replica_view(const struct replica *replica, struct replica_view *ret_view);
+
+struct replica_counters { /* all only ever rise */
+    uint64_t messages_in, messages_out, malformed, gated, dumps_sent, dumps_installed,
+        snapshots_taken, guard_hits[11], proposals, elections;
+};
+const struct replica_counters *replica_counters(const struct replica *replica);
+
+#endif

@@ -1,0 +1,57 @@
+/* Who should be what: the leader's view of membership, as a pure function.
+ *
+ * Compares the node records with Raft's configuration and names the next
+ * single change, if any: the caller makes it and asks again once every voter
+ * holds it (guard G is the replica's). Promotion comes before removal, and
+ * never leaves an even number of voters for longer than the change after
+ * takes, so there is always a way on to the next odd number.
+ *
+ * Only the leader asks; the caller keeps `struct roster` between calls and
+ * clears it when leadership changes. */
+#ifndef GW_RAFT_ROSTER_H
+#define GW_RAFT_ROSTER_H
+
+#include "raft/replica.h"
+
+#define ROSTER_NODES 32
+
+enum roster_wish { ROSTER_AUTO, ROSTER_VOTER, ROSTER_STANDBY, ROSTER_WITNESS };
+
+/* A node as its record and its link describe it. */
+struct roster_node {
+    uint64_t id;
+    enum roster_wish wish;
+    uint64_t region; /* hash of its name: voters are spread over regions */
+    bool reachable;
+};
+
+struct roster_options {
+    unsigned voters;    /* at most this many: 1, 3, 5, 7 */
+    uint64_t stable_ms; /* caught up and reachable for so long before promotion; 10,000 */
+    uint64_t lag;       /* entries behind that still count as caught up; 250 */
+};
+
+struct roster { /* per node: since when it has been caught up; 0: is not */
+    struct {
+        uint64_t id, since_ms;
+    } caught_up[ROSTER_NODES];
+    size_t count;
+};
+
+enum roster_step { ROSTER_NOTHING, ROSTER_ADD, ROSTER_ASSIGN, ROSTER_REMOVE };
+
+struct roster_change {
+    enum roster_step step;
+    uint64_t id;
+    enum replica_role role;
+};
+
+void roster_reset(struct roster *roster);
+/* `now_ms` is above 0 and never goes back. */
+struct roster_change roster_next(struct roster *roster,
+                                 const struct roster_options *options,
+                                 const struct replica_view *view,
+                                 const struct roster_node *nodes, size_t node_count,
+                                 uint64_t now_ms);
+
+#endif
