@@ -10,9 +10,10 @@
 #include "base/slice.h"
 
 #define CHUNKED_EXTENSION_LINE_MAX 256u /* bytes of extension in a chunk */
-#define CHUNKED_EXTENSION_MAX      4096u /* in a body: an extension costs, and carries nothing \
-                                          */
-#define CHUNKED_TRAILER_MAX 8192u        /* bytes of trailers */
+#define CHUNKED_EXTENSION_MAX                                                           \
+    4096u                         /* in a body: an extension costs, and carries nothing \
+                                   */
+#define CHUNKED_TRAILER_MAX 8192u /* bytes of trailers */
 
 enum chunked_result {
     CHUNKED_MORE,     /* all input is used up */

@@ -21,12 +21,16 @@ struct uri {
  * other than visible ASCII, a fragment. */
 bool uri_split(struct slice target, struct uri *ret_uri);
 
+/* How many bytes at the front are visible ASCII. */
+size_t uri_target_span(struct slice s);
+
 /* RFC 3986 §6.2.2: decodes percent-encoded unreserved characters, puts other
  * encodings in upper case, merges "//", resolves "." and ".." (above the root:
  * the root), and makes an empty path "/". Decodes once only: %252e stays.
  * False (answer 400) for what upstreams read differently: a bad encoding, %00,
  * an encoded slash or backslash, a raw backslash, "..;", overlong UTF-8.
- * `out` holds at least path.size bytes and may be path.data itself. */
+ * `out` holds at least path.size bytes and may be path.data itself,
+ * which is then spoilt where the path is refused. */
 bool uri_path_normalise(struct slice path, char *out, struct slice *ret_path);
 
 struct uri_host {
