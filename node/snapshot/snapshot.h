@@ -14,7 +14,10 @@
 #include "base/arena.h"
 #include "http/message.h"
 #include "model/catalog.h"
+#include "node/balance/balance.h"
 #include "node/board/board.h"
+#include "node/policy/policy.h"
+#include "node/snapshot/cidr_set.h"
 
 struct snapshot;
 
@@ -38,13 +41,12 @@ struct target_service {
     uint32_t connect_timeout_ms, idle_ms;
     uint32_t pool_requests;                    /* per connection; 0: unlimited */
     uint32_t retry_ratio_percent, retry_floor; /* retry budget */
-    uint8_t balance;                           /* enum of the schema */
-};
-
-struct header_change { /* a compiled template: literals and variables */
-    struct slice name;
-    const struct template *value; /* NULL: remove */
-    bool add;                     /* else set */
+    uint8_t balance;                           /* enum balance of the schema */
+    struct balance_set balance_set;            /* for balance_pick; indices as endpoints */
+    uint32_t ewma_decay_ms;
+    uint32_t endpoint_in_flight; /* per endpoint and node; 0: unlimited */
+    uint32_t pool_connections;   /* per endpoint and node; 0: unlimited */
+    uint32_t number;             /* dense 0..n-1 within the snapshot */
 };
 
 enum plan_action { PLAN_PROXY, PLAN_RESPOND, PLAN_REDIRECT };
@@ -53,6 +55,7 @@ struct plan_split {
     const struct target_service *service;
     uint32_t weight;
     struct slice when_header, when_cookie, when_exact; /* empty: by weight */
+    bool when_present; /* being there is enough: when_exact does not count */
 };
 
 /* What to do with a call: the route and its effective policy. */
@@ -67,6 +70,7 @@ struct plan {
     bool has_prefix_rewrite;
     struct slice matched_prefix, rewrite_prefix;
     const struct path_regex *rewrite_regex; /* regex + path template */
+    const struct pattern *match_regex;      /* of the path match, for ${capture.N} */
     /* respond and redirect */
     uint16_t status;
     struct slice body;
@@ -77,16 +81,7 @@ struct plan {
     uint32_t timeout_ms; /* whole request; 0: none */
     uint32_t idle_ms;
     uint64_t body_bytes; /* 0: unlimited */
-    struct {
-        uint8_t max;
-        uint32_t per_try_ms; /* 0: the rest of timeout */
-        bool connect_failure, reset, timeout;
-        uint16_t statuses[16];
-        uint8_t status_count;
-        bool status_5xx;
-        uint32_t methods; /* bits of enum http_method */
-        uint32_t backoff_ms, backoff_max_ms;
-    } retry;
+    struct retry_plan retry;
     const struct header_change *request_headers, *response_headers;
     uint32_t request_header_count, response_header_count;
     uint32_t number; /* dense 0..n-1 within the snapshot: for metrics cells */
@@ -101,10 +96,11 @@ struct snapshot_listener {
     uint64_t connections; /* 0: unlimited */
     const struct cidr_set *trusted_proxies;
     bool forwarded_x, forwarded_rfc7239;
-    uint32_t number;
+    uint32_t number; /* of this snapshot: its place */
 };
 
-/* What routing looks at. Path is normalised (http/uri.h), host lower-case without port. */
+/* What routing looks at. Path is normalised (http/uri.h), host lower-case without port
+ * (IPv6 with its brackets), query without '?'. `listener` NULL: none of them. */
 struct route_query {
     const struct snapshot_listener *listener;
     struct slice host, path, query;
@@ -119,15 +115,31 @@ struct compile_options {
         struct slice listener, bind;
     } * overrides;
     size_t override_count;
+    /* Called once the last reference is gone, on whatever thread that was; it must see
+     * to snapshot_dispose being called on a thread that may take its time (it frees
+     * megabytes, and takes the board's lock). NULL: disposed of there and then. */
+    void (*on_unused)(void *context, struct snapshot *snapshot);
+    void *context;
 };
 
-/* Pool thread. The catalog has passed catalog_check; what still cannot be compiled (a
- * regex) is an error and the old snapshot stays. */
+/* Settings of the Cluster object that the data side follows. */
+struct snapshot_settings {
+    bool reason_header;
+    bool endpoint_label; /* in metrics */
+    bool access_log;
+    uint32_t access_log_sample, access_log_errors; /* hundredths of a percent */
+};
+
+/* Pool thread; 10,000 routes take some 100 ms. The catalog has passed catalog_check; what
+ * still cannot be compiled (a regex) is an error and the old snapshot stays. */
 enum result snapshot_compile(const struct catalog *catalog,
                              const struct compile_options *options,
                              struct snapshot **ret_snapshot, struct error *err);
+/* Any thread. NULL is fine. */
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot);
+/* Frees at once: only for who was called by on_unused. */
+void snapshot_dispose(struct snapshot *snapshot);
 
 uint64_t snapshot_revision(const struct snapshot *snapshot);
 uint32_t snapshot_plan_count(const struct snapshot *snapshot);
@@ -144,6 +156,11 @@ const struct target_service *snapshot_service_at(const struct snapshot *snapshot
                                                  uint32_t number);
 struct slice snapshot_node_name(const struct snapshot *snapshot);
 struct slice snapshot_node_region(const struct snapshot *snapshot);
+struct slice snapshot_node_zone(const struct snapshot *snapshot);
+const struct snapshot_settings *snapshot_settings(const struct snapshot *snapshot);
+/* What was compiled but will not do as it says, for the log: "Route/hello: …". */
+uint32_t snapshot_warning_count(const struct snapshot *snapshot);
+struct slice snapshot_warning_at(const struct snapshot *snapshot, uint32_t number);
 
 /* Returns the plan of a call, or NULL: no_route (or method_not_allowed when *ret_allowed !=
  * 0: bits of the methods that would have matched). Borrowed: valid while pinned. */
@@ -162,12 +179,15 @@ struct template_vars {
 };
 struct slice template_expand(const struct template *template,
                              const struct template_vars *vars, struct arena *arena);
-/* The path and query to send upstream after `rewrite`; the input when there is none. */
+/* The target to send upstream, "path?query", after `rewrite`; the input when there is
+ * none (without a copy where they stand side by side in memory). query.data NULL: no '?'.
+ * A rewrite by regex sets the captures. */
 struct slice plan_rewrite_target(const struct plan *plan, struct slice path,
                                  struct slice query, struct template_vars *vars,
                                  struct arena *arena);
 
-/* Explain: the same search, told. Skipped: routes considered before, each with why. */
+/* Explain: the same search, told. Skipped: the other routes that come near, each with
+ * why it is not the one. Walks all routes: for the admin API. */
 struct explain_skip {
     struct slice route;
     char why[96];
