@@ -77,7 +77,7 @@ check() { # DIRECTORY
                     sub(/[">].*$/, "", path)
                     files++
                     if (!quoted) {
-                        if (path in only && index(only[path], " " folder " ") == 0)
+                        if (!beside && path in only && index(only[path], " " folder " ") == 0)
                             fail(file ":" line ": <" path "> is only for" only[path])
                         continue
                     }
