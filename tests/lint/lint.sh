@@ -54,7 +54,7 @@ lint_words() {
         echo "open work belongs in an issue, not in a comment"
         status=1
     fi
-    if xargs grep -InE '(^|[^[:alnum:]_.$}/-])/(root|home|work|Users)/[[:alnum:]_.]' <build/lint.files; then
+    if xargs grep -InE '(^|[^[:alnum:]_.$}/"-])"?/(root|home|work|Users)/[[:alnum:]_.]+/' <build/lint.files; then
         echo "a path of one machine"
         status=1
     fi
