@@ -1,0 +1,82 @@
+/* How the router lies in memory: shared by what builds it (radix.c) and what
+ * searches it (router.c). Nodes and entries fill one cache line each, so that a
+ * lookup among thousands of routes touches few cold lines. */
+#ifndef GW_NODE_ROUTER_PRIVATE_H
+#define GW_NODE_ROUTER_PRIVATE_H
+
+#include "node/snapshot/router.h"
+
+#define ROUTER_LINE  64u
+#define LABEL_INLINE 32u
+
+struct candidate {
+    const struct router_route *route;
+    uint32_t methods;
+    int16_t priority;
+    bool is_conditional;
+};
+
+/* The routes of one path. */
+struct router_entry {
+    const struct router_entry *up; /* of a prefix: the next shorter one that also fits */
+    uint32_t size;                 /* of the path */
+    uint32_t count;
+    int16_t chain_priority;        /* the highest of its candidates and all up the chain */
+    struct candidate candidates[]; /* by precedence */
+};
+
+/* The children's first bytes, sorted, lie right before their nodes. */
+struct radix_node {
+    const struct radix_node *children;
+    const struct router_entry *exact, *prefix;
+    uint16_t child_count;
+    uint16_t bytes_size; /* of the first bytes, with padding */
+    uint32_t label_size;
+    union {
+        char text[LABEL_INLINE];
+        const char *far; /* when it does not fit */
+    } label;
+};
+
+struct host_class {
+    struct radix_node root;
+    struct slice host;               /* "a.example", ".example" of a wildcard, "" for any */
+    const struct candidate *regexes; /* by precedence */
+    uint32_t regex_count;
+    int16_t priority; /* the highest within */
+    bool has_tree;
+};
+
+struct host_slot {
+    uint64_t hash;
+    const struct host_class *class; /* NULL: free */
+};
+
+struct host_table {
+    struct host_slot *slots;
+    uint64_t mask;
+    uint32_t count;
+};
+
+struct router {
+    struct host_table exact, wildcards;
+    uint32_t wildcard_labels;     /* the most that any wildcard has */
+    const struct host_class *any; /* NULL: none */
+};
+
+_Static_assert(sizeof(struct radix_node) == ROUTER_LINE, "a node is a cache line");
+
+/* Aligned to a cache line; NULL: out of memory. */
+static inline void *line_alloc(struct arena *arena, size_t size)
+{
+    char *piece = arena_alloc(arena, size + ROUTER_LINE - 16);
+    if (piece == NULL)
+        return NULL;
+    return piece + (-(uintptr_t)piece & (ROUTER_LINE - 1));
+}
+
+/* Fills the class from its routes, which it sorts. */
+bool radix_build(struct arena *arena, struct host_class *class,
+                 const struct router_route **routes, size_t count);
+
+#endif
