@@ -8,6 +8,7 @@
 #ifndef GW_RAFT_COMMAND_H
 #define GW_RAFT_COMMAND_H
 
+#include "store/history.h"
 #include "store/records.h"
 #include "store/store.h"
 
@@ -96,7 +97,8 @@ bool node_join_encode(struct buffer *out, const struct command_header *header,
                       const struct node_record *node);
 bool node_update_encode(struct buffer *out, const struct command_header *header,
                         const struct node_record *node);
-bool node_remove_encode(struct buffer *out, const struct command_header *header, uint64_t id);
+bool node_remove_encode(struct buffer *out, const struct command_header *header,
+                        uint64_t id);
 bool token_put_encode(struct buffer *out, const struct command_header *header,
                       const struct token_record *token);
 /* Sets `revoked`. */
@@ -117,25 +119,5 @@ struct command_detail {
 void command_detail_pack(struct buffer *out, const struct command_detail *detail);
 /* Slices borrow the bytes. An empty detail decodes to an empty one. */
 bool command_detail_unpack(struct slice bytes, struct command_detail *ret_detail);
-
-/* One configuration entry in the history: what it did to each key. Old values
- * only: the new one is the next change's old one, or the record. */
-enum history_action { HISTORY_CREATED = 1, HISTORY_CHANGED = 2, HISTORY_DELETED = 3 };
-struct history_item {
-    struct slice key;
-    enum history_action action;
-    uint64_t old_mod_revision;
-    struct slice old_value; /* empty when created */
-};
-struct history_header {
-    uint64_t stamp_ms, wall_ms;
-    struct slice actor;
-    uint32_t item_count;
-};
-struct unpack;
-/* Reads the header, then item_count times an item. */
-bool history_entry_open(struct slice packed, struct unpack *ret_in,
-                        struct history_header *ret_header);
-bool history_entry_next(struct unpack *in, struct history_item *ret_item);
 
 #endif

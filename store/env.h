@@ -26,6 +26,8 @@ enum env_table {
     ENV_TABLES
 };
 
+#define ENV_KEY_LIMIT 500
+
 struct env;
 struct txn;    /* read, or the single write transaction */
 struct cursor; /* belongs to a transaction and ends before it */
@@ -34,6 +36,7 @@ struct env_options {
     const char *dir;         /* holds data.mdb; locked against a second process */
     uint64_t map_size_bytes; /* address space, not disk; 0: 8 GiB */
     bool create;             /* make it when absent; else GW_NOT_FOUND */
+    const char *cluster_id;  /* NULL: not checked; else GW_FOREIGN when it is another's */
     bool skip_walk;          /* tests: no start-up walk */
 };
 

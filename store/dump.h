@@ -1,0 +1,35 @@
+/* A dump: the whole state as bytes, for a peer that lags too far, or a backup.
+ *
+ *   header   {magic, format, applied, label, state, digest, rows per table}
+ *   chunk    {number, table, rows of (key, value), checksum}   as many as it takes
+ *   trailer  {chunks, checksum over all before}
+ *
+ * Records, history, sessions and the log-time state go in; log, vote and
+ * whatever else is one node's own does not. Everything is checked before
+ * anything is replaced. Values are as stored, without the env's checksum.
+ *
+ * Build from a read transaction, on any thread; it reads all of it, so call it
+ * off the member thread. */
+#ifndef GW_STORE_DUMP_H
+#define GW_STORE_DUMP_H
+
+#include "store/records.h"
+#include "store/store.h"
+
+#define DUMP_CHUNK_BYTES (256u << 10)
+
+struct dump_header {
+    struct store_label label; /* conf borrows from the dump */
+    struct record_state state;
+    uint64_t rows[3]; /* records, history, sessions */
+};
+
+/* `out` is appended to. GW_NO_MEMORY above its limit. */
+enum result dump_build(struct env *env, struct buffer *out);
+enum result dump_build_txn(struct txn *txn, struct buffer *out);
+/* Checks every byte of it; GW_DAMAGED when it is not a whole dump, GW_NEWER. */
+enum result dump_check(struct slice dump, struct dump_header *ret_header);
+/* Replaces the state, in this write transaction. Checks all first. */
+enum result dump_install(struct txn *txn, struct slice dump);
+
+#endif

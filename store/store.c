@@ -1,0 +1,530 @@
+/* The queue and its group commits.
+ *
+ * One step takes what is queued, runs it in order inside one write transaction,
+ * and commits when somebody needs it: an append, a truncation, a vote or an
+ * install at once; applied state after `lazy_us`, or when a reader waits.
+ *
+ * Commits are pipelined. With MDB_NOMETASYNC a commit flushes the data, then
+ * writes the meta page unflushed; the next commit's flush carries it. So what
+ * transaction N promised completes after commit N+1, or after a sync when the
+ * queue is empty. Two flushes per lone write, one under load.
+ *
+ * The price: an answer of APPLY goes out before this node's own disk has it. It
+ * is committed by a quorum's disks, and this one runs it again after a crash. */
+#include "store/dump.h"
+#include "store/meta.h"
+#include "store/records.h"
+
+#include "base/instant.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct store {
+    struct store_options options;
+
+    pthread_mutex_t lock; /* queue, completed, sequence, want_visible, stopping */
+    pthread_cond_t pushed;
+    struct list_link queue, completed;
+    uint64_t sequence;
+    bool want_visible, stopping;
+    bool is_running; /* a thread steps */
+    pthread_t thread;
+
+    /* The stepping thread's own. */
+    struct txn *txn; /* open write transaction, or NULL */
+    uint64_t open_since_us;
+    bool needs_durable;       /* something in txn waits for the disk */
+    bool commit_wanted;       /* somebody waits for txn to be visible */
+    bool is_unsynced;         /* held waits for a sync or the next commit */
+    struct list_link batch;   /* run in txn, not committed */
+    struct list_link held;    /* committed, not durable */
+    uint64_t run_sequence;    /* last job run */
+    uint64_t held_sequence;   /* last job in held's transaction */
+    uint64_t applied, revision;
+    struct buffer scratch;
+
+    /* Written by the stepping thread, read by any. */
+    _Atomic uint64_t durable, visible, visible_revision;
+    _Atomic bool is_halted;
+};
+
+enum result store_open(const struct store_options *options, struct store **ret_store,
+                       struct error *err)
+{
+    struct store *store = calloc(1, sizeof *store);
+    struct txn *txn;
+    struct record_state state;
+    pthread_condattr_t attributes;
+
+    if (store == NULL)
+        return error_set(err, GW_NO_MEMORY, "open store");
+    store->options = *options;
+    if (store->options.lazy_us == 0)
+        store->options.lazy_us = 5000;
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->pushed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    list_init(&store->queue);
+    list_init(&store->completed);
+    list_init(&store->batch);
+    list_init(&store->held);
+    buffer_init(&store->scratch, 0);
+
+    enum result result = env_begin_read(options->env, &txn);
+    if (result == GW_OK) {
+        result = record_state_get(txn, &state);
+        txn_abort(txn);
+    }
+    if (result != GW_OK) {
+        store_close(store);
+        return error_set(err, result, "open store: the state is unreadable: %s",
+                         result_text(result));
+    }
+    store->applied = state.applied;
+    store->revision = state.revision;
+    atomic_store(&store->visible, state.applied);
+    atomic_store(&store->visible_revision, state.revision);
+    *ret_store = store;
+    return GW_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    store_stop(store);
+    txn_abort(store->txn);
+    buffer_deinit(&store->scratch);
+    pthread_cond_destroy(&store->pushed);
+    pthread_mutex_destroy(&store->lock);
+    free(store);
+}
+
+void store_push(struct store *store, struct store_job *job)
+{
+    pthread_mutex_lock(&store->lock);
+    job->sequence = ++store->sequence;
+    job->result = GW_OK;
+    list_append(&store->queue, &job->link);
+    pthread_cond_signal(&store->pushed);
+    pthread_mutex_unlock(&store->lock);
+}
+
+void store_want_visible(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    store->want_visible = true;
+    pthread_cond_signal(&store->pushed);
+    pthread_mutex_unlock(&store->lock);
+}
+
+void store_take_completed(struct store *store, struct list_link *ret_jobs)
+{
+    pthread_mutex_lock(&store->lock);
+    list_move_all(ret_jobs, &store->completed);
+    pthread_mutex_unlock(&store->lock);
+}
+
+uint64_t store_durable(const struct store *store)
+{
+    return atomic_load(&store->durable);
+}
+
+uint64_t store_visible(const struct store *store)
+{
+    return atomic_load(&store->visible);
+}
+
+uint64_t store_revision(const struct store *store)
+{
+    return atomic_load(&store->visible_revision);
+}
+
+bool store_is_halted(const struct store *store)
+{
+    return atomic_load(&store->is_halted);
+}
+
+enum result store_load(struct store *store, struct store_boot *ret_boot, struct error *err)
+{
+    struct txn *txn;
+    uint64_t last;
+    enum result result = env_begin_read(store->options.env, &txn);
+
+    if (result != GW_OK)
+        return error_set(err, result, "load: %s", result_text(result));
+    result = store_boot_read(txn, ret_boot, err);
+    txn_abort(txn);
+    if (result != GW_OK)
+        return result;
+
+    last = ret_boot->first + ret_boot->entry_count - 1;
+    if (ret_boot->entry_count > 0 && last < ret_boot->label.index) {
+        result = env_begin_write(store->options.env, &txn);
+        if (result == GW_OK) {
+            result = txn_clear(txn, ENV_LOG);
+            if (result == GW_OK) {
+                result = txn_commit(txn);
+            } else {
+                txn_abort(txn);
+            }
+        }
+        if (result == GW_OK)
+            result = env_sync(store->options.env);
+        for (size_t i = 0; i < ret_boot->entry_count; i++)
+            free((void *)(uintptr_t)ret_boot->entries[i].bytes.data);
+        ret_boot->entry_count = 0;
+        ret_boot->first = ret_boot->label.index + 1;
+        if (result != GW_OK) {
+            store_boot_free(ret_boot);
+            return error_set(err, result, "drop the log below the state: %s",
+                             result_text(result));
+        }
+    }
+    return GW_OK;
+}
+
+/* --- running jobs --- */
+
+static enum result run_append(struct store *store, struct store_job *job)
+{
+    enum result result = GW_OK;
+
+    for (unsigned i = 0; result == GW_OK && i < job->entry_count; i++)
+        result = meta_entry_put(store->txn, job->index + i, &job->entries[i], &store->scratch);
+    /* One huge entry must not pin its size for ever. */
+    if (store->scratch.capacity > (1u << 20)) {
+        buffer_deinit(&store->scratch);
+        buffer_init(&store->scratch, 0);
+    }
+    return result;
+}
+
+static enum result run_apply(struct store *store, struct store_job *job)
+{
+    enum result result;
+
+    job->answer = (struct store_answer){.result = GW_OK, .revision = store->revision};
+    if (job->index <= store->applied)
+        return GW_OK; /* in the state already: a dump reached further */
+    result = store->options.apply(store->options.owner, store->txn, job->index, job->bytes,
+                                  &job->answer);
+    if (result != GW_OK)
+        return result;
+    store->applied = job->index;
+    store->revision = job->answer.revision;
+    if (job->answer.configuration)
+        store->commit_wanted = true;
+    return GW_OK;
+}
+
+static enum result run_snapshot(struct store *store, struct store_job *job)
+{
+    struct store_label label;
+    enum result result = meta_label_get(store->txn, &label);
+
+    if (result != GW_OK)
+        return result;
+    /* After an install the recorded label may be ahead of the core's: it must not
+     * fall behind the state, whose log is not here. */
+    if (label.index < job->label.index) {
+        result = meta_label_put(store->txn, &job->label);
+        if (result == GW_OK && job->label.conf_index > 1)
+            result = txn_delete_range(store->txn, ENV_CONF, 0, job->label.conf_index - 1);
+    }
+    if (result == GW_OK && job->label.index > job->trailing)
+        result = txn_delete_range(store->txn, ENV_LOG, 0, job->label.index - job->trailing);
+    return result;
+}
+
+static enum result run_install(struct store *store, struct store_job *job)
+{
+    struct dump_header header;
+    struct record_state state;
+    struct store_label label = job->label, recorded;
+    struct buffer conf;
+    enum result result = dump_check(job->bytes, &header);
+
+    buffer_init(&conf, 0);
+
+    if (result == GW_OK && header.state.applied > store->applied)
+        result = dump_install(store->txn, job->bytes);
+    /* What the dump holds may reach further than what the core knows it as, and an
+     * earlier dump further still; the start must not go behind the state. */
+    if (result == GW_OK)
+        result = meta_label_get(store->txn, &recorded);
+    if (result == GW_OK && header.label.index > label.index)
+        label = header.label;
+    if (result == GW_OK && recorded.index > label.index) {
+        buffer_append_slice(&conf, recorded.conf); /* borrowed until the next write */
+        label = recorded;
+        label.conf = buffer_slice(&conf);
+    }
+    if (result == GW_OK)
+        result = meta_label_put(store->txn, &label);
+    if (result == GW_OK)
+        result = txn_clear(store->txn, ENV_LOG);
+    if (result == GW_OK)
+        result = txn_clear(store->txn, ENV_CONF);
+    if (result == GW_OK)
+        result = record_state_get(store->txn, &state);
+    if (result == GW_OK) {
+        store->applied = state.applied;
+        store->revision = state.revision;
+        job->answer.revision = state.revision;
+        job->answer.now_ms = state.now_ms;
+        job->answer.configuration = true;
+    }
+    buffer_deinit(&conf);
+    return result;
+}
+
+static enum result run(struct store *store, struct store_job *job)
+{
+    switch (job->type) {
+    case STORE_APPEND:
+        store->needs_durable = true;
+        return run_append(store, job);
+    case STORE_TRUNCATE: {
+        enum result result;
+        store->needs_durable = true;
+        result = txn_delete_range(store->txn, ENV_LOG, job->index, UINT64_MAX);
+        return result == GW_OK
+                   ? txn_delete_range(store->txn, ENV_CONF, job->index, UINT64_MAX)
+                   : result;
+    }
+    case STORE_VOTE:
+        store->needs_durable = true;
+        return meta_vote_put(store->txn, job->term, job->vote);
+    case STORE_APPLY:
+        return run_apply(store, job);
+    case STORE_SNAPSHOT:
+        return run_snapshot(store, job);
+    case STORE_INSTALL:
+        store->needs_durable = true;
+        return run_install(store, job);
+    }
+    return GW_FAILED;
+}
+
+/* --- completing --- */
+
+static void complete(struct store *store, struct list_link *jobs)
+{
+    pthread_mutex_lock(&store->lock);
+    list_move_all(&store->completed, jobs);
+    pthread_mutex_unlock(&store->lock);
+}
+
+static void wake(struct store *store)
+{
+    if (store->options.wake != NULL)
+        store->options.wake(store->options.owner);
+}
+
+/* What the last durable commit promised is on disk now. */
+static void release_held(struct store *store)
+{
+    store->is_unsynced = false;
+    if (store->held_sequence > atomic_load(&store->durable))
+        atomic_store(&store->durable, store->held_sequence);
+    complete(store, &store->held);
+}
+
+static void fail_all(struct list_link *jobs, enum result result)
+{
+    list_each(jobs, link)
+    {
+        container_of(link, struct store_job, link)->result = result;
+    }
+}
+
+/* Nothing more is written or promised. Reading goes on. */
+static void halt(struct store *store, struct list_link *jobs)
+{
+    atomic_store(&store->is_halted, true);
+    txn_abort(store->txn);
+    store->txn = NULL;
+    store->is_unsynced = store->needs_durable = store->commit_wanted = false;
+    fail_all(&store->held, GW_HALTED);
+    fail_all(&store->batch, GW_HALTED);
+    fail_all(jobs, GW_HALTED);
+    complete(store, &store->held);
+    complete(store, &store->batch);
+    complete(store, jobs);
+}
+
+static enum result commit(struct store *store)
+{
+    enum result result = txn_commit(store->txn);
+
+    store->txn = NULL;
+    if (result != GW_OK)
+        return result;
+    atomic_store(&store->visible_revision, store->revision);
+    atomic_store(&store->visible, store->applied);
+    /* This commit's flush carried the previous one's meta page. */
+    if (store->is_unsynced)
+        release_held(store);
+    if (store->needs_durable) {
+        list_move_all(&store->held, &store->batch);
+        store->held_sequence = store->run_sequence;
+        store->is_unsynced = true;
+    } else {
+        complete(store, &store->batch);
+    }
+    store->needs_durable = store->commit_wanted = false;
+    return GW_OK;
+}
+
+bool store_step(struct store *store, uint64_t now_us, uint64_t *ret_next_us)
+{
+    struct list_link jobs, early;
+    enum result result = GW_OK;
+    bool had_jobs, has_more, is_idle;
+
+    list_init(&jobs);
+    list_init(&early);
+    *ret_next_us = UINT64_MAX;
+    pthread_mutex_lock(&store->lock);
+    list_move_all(&jobs, &store->queue);
+    if (store->want_visible && store->txn != NULL)
+        store->commit_wanted = true;
+    bool want = store->want_visible;
+    store->want_visible = false;
+    pthread_mutex_unlock(&store->lock);
+    had_jobs = !list_is_empty(&jobs);
+    is_idle = !had_jobs && store->txn == NULL && !store->is_unsynced;
+
+    if (store_is_halted(store)) {
+        if (had_jobs) {
+            halt(store, &jobs);
+            wake(store);
+        }
+        return had_jobs;
+    }
+    if (is_idle)
+        return false;
+
+    if (had_jobs && store->txn == NULL) {
+        result = env_begin_write(store->options.env, &store->txn);
+        store->open_since_us = now_us;
+        if (want)
+            store->commit_wanted = true;
+    }
+    while (result == GW_OK) {
+        struct list_link *link = list_take_first(&jobs);
+        struct store_job *job;
+
+        if (link == NULL)
+            break;
+        job = container_of(link, struct store_job, link);
+        result = run(store, job);
+        store->run_sequence = job->sequence;
+        job->result = result;
+        list_append(result == GW_OK && job->type == STORE_APPLY ? &early : &store->batch, link);
+    }
+    complete(store, &early);
+    if (result != GW_OK) {
+        halt(store, &jobs);
+        wake(store);
+        return true;
+    }
+
+    pthread_mutex_lock(&store->lock);
+    has_more = !list_is_empty(&store->queue);
+    pthread_mutex_unlock(&store->lock);
+
+    if (store->txn != NULL &&
+        (store->needs_durable || (store->commit_wanted && !has_more) ||
+         now_us >= store->open_since_us + store->options.lazy_us))
+        result = commit(store);
+    else if (store->is_unsynced && !has_more) {
+        /* Nothing to pipeline with: flush the last meta page now. */
+        result = env_sync(store->options.env);
+        if (result == GW_OK)
+            release_held(store);
+    }
+    if (result != GW_OK)
+        halt(store, &jobs);
+    if (store->is_unsynced || has_more)
+        *ret_next_us = now_us;
+    else if (store->txn != NULL)
+        *ret_next_us = store->commit_wanted ? now_us
+                                            : store->open_since_us + store->options.lazy_us;
+    wake(store);
+    return true;
+}
+
+/* --- the thread --- */
+
+static void *store_main(void *owner)
+{
+    struct store *store = owner;
+
+    for (;;) {
+        uint64_t next_us = UINT64_MAX;
+
+        store_step(store, instant_monotonic_us(), &next_us);
+        pthread_mutex_lock(&store->lock);
+        while (list_is_empty(&store->queue) && !store->stopping && !store->want_visible) {
+            if (next_us == UINT64_MAX) {
+                pthread_cond_wait(&store->pushed, &store->lock);
+            } else {
+                struct timespec until = {.tv_sec = (time_t)(next_us / 1000000),
+                                         .tv_nsec = (long)(next_us % 1000000) * 1000};
+                if (instant_monotonic_us() >= next_us ||
+                    pthread_cond_timedwait(&store->pushed, &store->lock, &until) != 0)
+                    break;
+            }
+        }
+        /* A wish with nothing open is granted already. */
+        if (store->want_visible && store->txn == NULL && list_is_empty(&store->queue))
+            store->want_visible = false;
+        bool stopping = store->stopping && list_is_empty(&store->queue);
+        pthread_mutex_unlock(&store->lock);
+        if (stopping && store->txn == NULL && !store->is_unsynced)
+            return NULL;
+        if (stopping)
+            store->commit_wanted = true;
+    }
+}
+
+enum result store_start(struct store *store, struct error *err)
+{
+    int rc = pthread_create(&store->thread, NULL, store_main, store);
+
+    if (rc != 0)
+        return error_set(err, GW_FAILED, "start the store thread: %s", strerror(rc));
+    store->is_running = true;
+    return GW_OK;
+}
+
+void store_stop(struct store *store)
+{
+    if (!store->is_running)
+        return;
+    pthread_mutex_lock(&store->lock);
+    store->stopping = true;
+    pthread_cond_signal(&store->pushed);
+    pthread_mutex_unlock(&store->lock);
+    pthread_join(store->thread, NULL);
+    store->is_running = false;
+    store->stopping = false;
+}
+
+void store_cancel(struct store *store, struct list_link *ret_jobs)
+{
+    txn_abort(store->txn);
+    store->txn = NULL;
+    list_move_all(ret_jobs, &store->completed);
+    list_move_all(ret_jobs, &store->held);
+    list_move_all(ret_jobs, &store->batch);
+    list_move_all(ret_jobs, &store->queue);
+    store->is_unsynced = store->needs_durable = store->commit_wanted = false;
+}
