@@ -25,13 +25,8 @@ static bool make_room(struct buffer *buffer, size_t size)
         return true;
 
     size_t capacity = buffer->capacity < CAPACITY_FIRST ? CAPACITY_FIRST : buffer->capacity;
-    while (capacity < wanted) {
-        if (capacity > SIZE_MAX / 2) {
-            capacity = wanted;
-            break;
-        }
+    while (capacity < wanted)
         capacity *= 2;
-    }
     char *data = realloc(buffer->data, capacity);
     if (data == NULL) {
         buffer->failed = true;
