@@ -193,6 +193,9 @@ static bool is_worth_parsing(const struct h1_parse *parse, struct slice data,
         return true;
     if (!parse->past_start && data.size - parse->at > METHOD_MAX + 1 + limits->target_bytes)
         return true;
+    /* A CR must have its LF next. */
+    if (data.data[parse->scanned - 1] == '\r')
+        return true;
     return slice_find_byte(slice_from(data, parse->scanned), '\n') != SIZE_MAX;
 }
 
