@@ -59,7 +59,8 @@ enum result frame_write(struct frame_writer *writer, uint8_t type, struct slice 
 struct buffer *frame_begin(struct frame_writer *writer, uint8_t type);
 /* GW_TOO_LARGE when the body did not fit: the frame is dropped. */
 enum result frame_end(struct frame_writer *writer);
-/* Corks nest; the last uncork flushes. */
+/* Corks nest; the last uncork flushes. When that fails (GW_LIMIT) what was gathered
+ * stays and goes out before the next frame. */
 void frame_cork(struct frame_writer *writer);
 enum result frame_uncork(struct frame_writer *writer);
 /* Bytes gathered and not given to the stream yet. */
