@@ -43,6 +43,7 @@ static int path_compare(const void *a, const void *b)
 static void candidate_set(struct candidate *candidate, const struct router_route *route)
 {
     *candidate = (struct candidate){.route = route,
+                                    .plans = route->plans,
                                     .methods = route->methods,
                                     .priority = route->priority,
                                     .is_conditional = route->is_conditional};
@@ -108,24 +109,48 @@ static bool children_build(struct build *build, struct radix_node *node, size_t 
             count++;
     if (count == 0)
         return true;
-    size_t bytes_size = (count + ROUTER_LINE - 1) / ROUTER_LINE * ROUTER_LINE;
+    size_t bytes_size = far_bytes_size(count);
     char *block = line_alloc(build->arena, bytes_size + count * sizeof(struct radix_node));
     if (block == NULL)
         return false;
     struct radix_node *children = (struct radix_node *)(void *)(block + bytes_size);
+    char *bytes = bytes_size == 0 ? node->bytes : block;
     memset(children, 0, count * sizeof *children);
     node->children = children;
     node->child_count = (uint16_t)count;
-    node->bytes_size = (uint16_t)bytes_size;
     for (size_t i = from, at = 0; i < to; at++) {
         size_t end = i + 1;
         while (end < to &&
                build->routes[end]->path.data[depth] == build->routes[i]->path.data[depth])
             end++;
-        block[at] = build->routes[i]->path.data[depth];
+        bytes[at] = build->routes[i]->path.data[depth];
         if (!node_build(build, &children[at], i, end, depth, above))
             return false;
         i = end;
+    }
+    return true;
+}
+
+static bool ends_set(struct build *build, struct radix_node *node,
+                     const struct node_ends *ends)
+{
+    const struct router_entry *single = ends->exact == NULL    ? ends->prefix
+                                        : ends->prefix == NULL ? ends->exact
+                                                               : NULL;
+
+    if (ends->exact == NULL && ends->prefix == NULL)
+        return true;
+    struct node_ends *copy = arena_alloc(build->arena, sizeof *copy);
+    if (copy == NULL)
+        return false;
+    *copy = *ends;
+    node->ends = copy;
+    if (single != NULL && single->count == 1 && !single->candidates[0].is_conditional) {
+        node->only = single->candidates[0].plans;
+        node->only_methods = single->candidates[0].methods;
+        node->only_priority = single->candidates[0].priority;
+        node->only_is_exact = single == ends->exact;
+        node->only_is_last = single->chain_priority == node->only_priority;
     }
     return true;
 }
@@ -150,6 +175,7 @@ static bool node_build(struct build *build, struct radix_node *node, size_t from
     }
 
     struct ancestry here = {NULL, above};
+    struct node_ends ends = {NULL, NULL};
     while (from < to && build->routes[from]->path.size == end) {
         size_t next = from + 1;
         while (next < to && build->routes[next]->path.size == end &&
@@ -159,15 +185,16 @@ static bool node_build(struct build *build, struct radix_node *node, size_t from
         if (entry == NULL)
             return false;
         if (build->routes[from]->path_type == ROUTE_PATH_EXACT) {
-            node->exact = entry;
+            ends.exact = entry;
         } else {
             entry_link(entry, build->routes[from]->path, above);
-            node->prefix = entry;
+            ends.prefix = entry;
             here.entry = entry;
         }
         from = next;
     }
-    return children_build(build, node, from, to, end, here.entry == NULL ? above : &here);
+    return ends_set(build, node, &ends) &&
+           children_build(build, node, from, to, end, here.entry == NULL ? above : &here);
 }
 
 bool radix_build(struct arena *arena, struct host_class *class,

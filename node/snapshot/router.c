@@ -11,6 +11,10 @@
 #include "base/hash.h"
 #include "base/table.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /* --- building ------------------------------------------------------------- */
 
 struct bucket { /* the routes of a class while it is gathered */
@@ -50,12 +54,15 @@ static bool bucket_add(struct gather *gather, struct bucket *bucket,
 
 static struct host_class *class_new(struct gather *gather, struct slice host)
 {
-    struct host_class *class = line_alloc(gather->arena, sizeof *class);
+    struct host_class *class = line_alloc(gather->arena, sizeof *class + host.size);
     if (class == NULL)
         return NULL;
     memset(class, 0, sizeof *class);
-    class->host = arena_copy(gather->arena, host);
-    return class->host.data == NULL ? NULL : class;
+    char *text = (char *)(class + 1);
+    if (host.size > 0)
+        memcpy(text, host.data, host.size);
+    class->host = slice_of(text, host.size);
+    return class;
 }
 
 static bool gather_host(struct gather *gather, struct slice host,
@@ -150,7 +157,7 @@ struct search {
     uint32_t method; /* its bit */
     uint32_t allowed;
     int priority; /* of what is found; below all while nothing is */
-    const struct router_route *found;
+    const struct plan *found;
 };
 
 #define NOTHING_FOUND INT16_MIN /* priorities are -1000 to 1000 */
@@ -194,53 +201,110 @@ static inline void entry_search(struct search *search, const struct router_entry
         if (candidate->priority <= search->priority)
             return;
         if (candidate_fits(search, candidate)) {
-            search->found = candidate->route;
+            search->found = candidate->plans;
             search->priority = candidate->priority;
             return;
         }
     }
 }
 
-static inline const char *label_of(const struct radix_node *node)
+/* Which child a byte leads to is chance to the processor: a loop over the bytes
+ * would be guessed wrong at every level, so all are compared at once. */
+static inline unsigned inline_child(const struct radix_node *node, char byte)
 {
-    return node->label_size <= LABEL_INLINE ? node->label.text : node->label.far;
+#ifdef __SSE2__
+    /* The bytes are the last of the node: these are they and the four before. */
+    const char *end = node->bytes + BYTES_INLINE;
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(end - 16));
+    unsigned equal =
+        (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte)));
+    equal >>= 16 - BYTES_INLINE;
+    return (unsigned)__builtin_ctz(equal | 1u << 31);
+#else
+    unsigned at = 0;
+    while (at < node->child_count && node->bytes[at] != byte)
+        at++;
+    return at;
+#endif
 }
 
 static inline const struct radix_node *child_of(const struct radix_node *node, char byte)
 {
-    if (node->child_count == 0)
-        return NULL;
-    const char *bytes = (const char *)node->children - node->bytes_size;
+    if (node->child_count <= BYTES_INLINE) {
+        unsigned at = inline_child(node, byte);
+        return at < node->child_count ? &node->children[at] : NULL;
+    }
+    const char *bytes = (const char *)node->children - far_bytes_size(node->child_count);
     const char *at = memchr(bytes, byte, node->child_count);
     return at == NULL ? NULL : &node->children[at - bytes];
+}
+
+static inline bool label_fits(const struct radix_node *node, const char *path, size_t size)
+{
+    size_t label_size = node->label_size;
+    const char *label = label_size <= LABEL_INLINE ? node->label.text : node->label.far;
+
+    return size >= label_size && memcmp(path, label, label_size) == 0;
+}
+
+/* A prefix that fits, and the shorter ones that do. */
+static void prefix_search(struct search *search, const struct radix_node *node)
+{
+    if (node->only != NULL && node->only_is_last) {
+        if (node->only_priority <= search->priority)
+            return;
+        if ((node->only_methods & search->method) != 0) {
+            search->found = node->only;
+            search->priority = node->only_priority;
+            return;
+        }
+    }
+    for (const struct router_entry *entry = node->ends->prefix;
+         entry != NULL && entry->chain_priority > search->priority; entry = entry->up)
+        entry_search(search, entry);
+}
+
+static void exact_search(struct search *search, const struct radix_node *node)
+{
+    if (node->only != NULL && !node->only_is_exact)
+        return;
+    if (node->only != NULL && node->only_priority > search->priority &&
+        (node->only_methods & search->method) != 0) {
+        search->found = node->only;
+        search->priority = node->only_priority;
+    } else if (node->ends->exact != NULL) {
+        entry_search(search, node->ends->exact);
+    }
+}
+
+static inline bool has_prefix(const struct radix_node *node)
+{
+    return node->only != NULL ? !node->only_is_exact
+                              : node->ends != NULL && node->ends->prefix != NULL;
 }
 
 static void tree_search(struct search *search, const struct radix_node *node)
 {
     const char *path = search->query->path.data;
     size_t size = search->query->path.size, at = 0;
-    const struct router_entry *exact = NULL, *prefix = NULL;
+    const struct radix_node *prefix = NULL;
 
-    for (;;) {
-        if (size - at < node->label_size ||
-            memcmp(path + at, label_of(node), node->label_size) != 0)
-            break;
+    while (label_fits(node, path + at, size - at)) {
         at += node->label_size;
-        if (node->prefix != NULL &&
-            (at == size || path[at] == '/' || (at > 0 && path[at - 1] == '/')))
-            prefix = node->prefix;
+        if ((at == size || path[at] == '/' || (at > 0 && path[at - 1] == '/')) &&
+            has_prefix(node))
+            prefix = node;
         if (at == size) {
-            exact = node->exact;
+            if (node->ends != NULL)
+                exact_search(search, node);
             break;
         }
         node = child_of(node, path[at]);
         if (node == NULL)
             break;
     }
-    if (exact != NULL)
-        entry_search(search, exact);
-    for (; prefix != NULL && prefix->chain_priority > search->priority; prefix = prefix->up)
-        entry_search(search, prefix);
+    if (prefix != NULL)
+        prefix_search(search, prefix);
 }
 
 static void class_search(struct search *search, const struct host_class *class)
@@ -256,7 +320,7 @@ static void class_search(struct search *search, const struct host_class *class)
         if (!pattern_matches(candidate->route->pattern, search->query->path) ||
             !candidate_fits(search, candidate))
             continue;
-        search->found = candidate->route;
+        search->found = candidate->plans;
         search->priority = candidate->priority;
         return;
     }
@@ -294,9 +358,8 @@ static void wildcard_search(struct search *search, const struct router *router,
     }
 }
 
-const struct router_route *router_find(const struct router *router,
-                                       const struct route_query *query,
-                                       uint32_t *ret_allowed)
+const struct plan *router_find(const struct router *router, const struct route_query *query,
+                               uint32_t *ret_allowed)
 {
     struct search search = {.query = query, .priority = NOTHING_FOUND};
     const struct host_class *class;

@@ -42,11 +42,10 @@ struct router;
 /* NULL: out of memory. Routes stay the caller's. */
 struct router *router_build(struct arena *arena, const struct router_route *routes,
                             size_t count);
-/* The route, or NULL. *ret_allowed: bits of the methods that routes matching in
- * all but the method would take; 0 when there is a route. */
-const struct router_route *router_find(const struct router *router,
-                                       const struct route_query *query,
-                                       uint32_t *ret_allowed);
+/* The plans of the route, or NULL. *ret_allowed: bits of the methods that routes
+ * matching in all but the method would take; 0 when there is a route. */
+const struct plan *router_find(const struct router *router, const struct route_query *query,
+                               uint32_t *ret_allowed);
 
 /* One route alone, for explain. */
 bool router_host_fits(const struct router_route *route, struct slice host);

@@ -7,10 +7,12 @@
 #include "node/snapshot/router.h"
 
 #define ROUTER_LINE  64u
-#define LABEL_INLINE 32u
+#define LABEL_INLINE 16u
+#define BYTES_INLINE 12u
 
 struct candidate {
     const struct router_route *route;
+    const struct plan *plans;
     uint32_t methods;
     int16_t priority;
     bool is_conditional;
@@ -25,17 +27,28 @@ struct router_entry {
     struct candidate candidates[]; /* by precedence */
 };
 
-/* The children's first bytes, sorted, lie right before their nodes. */
+/* What ends at a node; either may be NULL. */
+struct node_ends {
+    const struct router_entry *exact, *prefix;
+};
+
 struct radix_node {
     const struct radix_node *children;
-    const struct router_entry *exact, *prefix;
-    uint16_t child_count;
-    uint16_t bytes_size; /* of the first bytes, with padding */
-    uint32_t label_size;
+    const struct node_ends *ends; /* NULL: nothing */
+    /* The common case, so that it costs no further line: a single end with a single
+     * candidate without conditions. NULL: look at `ends`. */
+    const struct plan *only;
     union {
         char text[LABEL_INLINE];
         const char *far; /* when it does not fit */
     } label;
+    uint32_t only_methods;
+    int16_t only_priority;
+    uint16_t child_count;
+    uint32_t label_size : 30;
+    uint32_t only_is_exact : 1;
+    uint32_t only_is_last : 1; /* no shorter prefix has a higher priority */
+    char bytes[BYTES_INLINE];  /* the children's first; more lie before their nodes */
 };
 
 struct host_class {
@@ -65,6 +78,15 @@ struct router {
 };
 
 _Static_assert(sizeof(struct radix_node) == ROUTER_LINE, "a node is a cache line");
+_Static_assert(offsetof(struct radix_node, bytes) + BYTES_INLINE == ROUTER_LINE,
+               "the bytes are a node's last: router.c loads 16 up to their end");
+
+static inline size_t far_bytes_size(size_t child_count)
+{
+    return child_count <= BYTES_INLINE
+               ? 0
+               : (child_count + ROUTER_LINE - 1) / ROUTER_LINE * ROUTER_LINE;
+}
 
 /* Aligned to a cache line; NULL: out of memory. */
 static inline void *line_alloc(struct arena *arena, size_t size)

@@ -18,6 +18,7 @@
 struct scene {
     struct arena arena;
     struct router_route routes[64];
+    struct plan plans[64];
     size_t count;
     struct router *router;
     struct snapshot_listener listener;
@@ -47,13 +48,16 @@ static struct router_route *add(struct scene *scene, const char *name, const cha
 {
     struct router_route *route = &scene->routes[scene->count++];
     struct slice *hosts = arena_zalloc(&scene->arena, sizeof *hosts);
+    struct plan *plan = &scene->plans[route - scene->routes];
     *hosts = slice_from_string(host);
+    plan->route = slice_from_string(name);
     *route = (struct router_route){.name = slice_from_string(name),
                                    .hosts = hosts,
                                    .host_count = host == NULL ? 0 : 1,
                                    .path_type = type,
                                    .path = slice_from_string(path),
-                                   .methods = ALL_METHODS};
+                                   .methods = ALL_METHODS,
+                                   .plans = plan};
     if (type == ROUTE_PATH_REGEX) {
         struct pattern *pattern = NULL;
         struct error err;
@@ -81,15 +85,15 @@ static void assert_route(struct scene *scene, const char *host, const char *path
                          const char *name)
 {
     struct route_query query = query_of(scene, host, path);
-    const struct router_route *found = router_find(scene->router, &query, &scene->allowed);
+    const struct plan *found = router_find(scene->router, &query, &scene->allowed);
     if (name == NULL) {
         if (found != NULL)
-            print_error("%s%s: got %.*s\n", host, path, SLICE_ARG(found->name));
+            print_error("%s%s: got %.*s\n", host, path, SLICE_ARG(found->route));
         assert_null(found);
         return;
     }
     assert_non_null(found);
-    assert_string_equal(found->name.data, name);
+    assert_string_equal(found->route.data, name);
 }
 
 static void a_prefix_ends_at_segment_borders(void **state)
@@ -243,13 +247,15 @@ static void more_header_and_query_matches_win(void **state)
 
     struct route_query call = query_of(&scene, "x", "/q");
     call.query = SLICE("z=1&a+b=1%262");
-    assert_string_equal(router_find(scene.router, &call, &scene.allowed)->name.data,
+    assert_string_equal(router_find(scene.router, &call, &scene.allowed)->route.data,
                         "query");
     call.query = SLICE("a%20b=1%26");
-    assert_string_equal(router_find(scene.router, &call, &scene.allowed)->name.data, "two");
+    assert_string_equal(router_find(scene.router, &call, &scene.allowed)->route.data,
+                        "two");
     message_add(&scene.message, SLICE("x-no"), SLICE(""));
     call.query = SLICE("a%20b=1%262");
-    assert_string_equal(router_find(scene.router, &call, &scene.allowed)->name.data, "two");
+    assert_string_equal(router_find(scene.router, &call, &scene.allowed)->route.data,
+                        "two");
     scene_end(&scene);
 }
 
@@ -476,6 +482,7 @@ static void agrees_with_a_linear_search(void **state)
     struct rng rng;
     struct arena arena;
     struct router_route *routes = calloc(RANDOM_ROUTES, sizeof *routes);
+    struct plan *plans = calloc(RANDOM_ROUTES, sizeof *plans);
     size_t found_count = 0, allowed_count = 0;
 
     rng_init(&rng, 20260101);
@@ -486,8 +493,11 @@ static void agrees_with_a_linear_search(void **state)
     for (int set = 0; set < SETS; set++) {
         size_t count = rng_between(&rng, 1, RANDOM_ROUTES);
         arena_reset(&arena);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             random_route(&arena, &rng, &routes[i], (unsigned)i, patterns);
+            plans[i].route = routes[i].name;
+            routes[i].plans = &plans[i];
+        }
         struct router *router = router_build(&arena, routes, count);
         assert_non_null(router);
         for (int q = 0; q < QUERIES; q++) {
@@ -507,15 +517,16 @@ static void agrees_with_a_linear_search(void **state)
                                                                        : SLICE("h2=12"),
                                         .message = &message};
             uint32_t allowed, naive_allowed;
-            const struct router_route *found = router_find(router, &query, &allowed);
+            const struct plan *found = router_find(router, &query, &allowed);
             const struct router_route *naive =
                 naive_find(routes, count, &query, &naive_allowed);
-            if (found != naive)
+            const struct plan *wanted = naive == NULL ? NULL : naive->plans;
+            if (found != wanted)
                 print_error("set %d query %d %.*s %.*s: router %.*s, linear %.*s\n", set, q,
                             SLICE_ARG(query.host), SLICE_ARG(query.path),
-                            SLICE_ARG(found == NULL ? SLICE("none") : found->name),
+                            SLICE_ARG(found == NULL ? SLICE("none") : found->route),
                             SLICE_ARG(naive == NULL ? SLICE("none") : naive->name));
-            assert_ptr_equal(found, naive);
+            assert_ptr_equal(found, wanted);
             assert_int_equal(allowed, naive_allowed);
             found_count += found != NULL;
             allowed_count += allowed != 0;
@@ -527,6 +538,7 @@ static void agrees_with_a_linear_search(void **state)
         pattern_free(patterns[i]);
     arena_deinit(&arena);
     free(routes);
+    free(plans);
 }
 
 /* --- speed ------------------------------------------------------------------ */
@@ -541,6 +553,7 @@ static double lookup_ns(size_t count, bool by_host)
     struct snapshot_listener listener = {0};
     struct route_query *queries = calloc(QUERIES, sizeof *queries);
     struct router_route *routes = calloc(count, sizeof *routes);
+    struct plan *plans = calloc(count, sizeof *plans);
     uint32_t allowed;
 
     rng_init(&rng, 7);
@@ -556,7 +569,8 @@ static double lookup_ns(size_t count, bool by_host)
             .host_count = 1,
             .path_type = ROUTE_PATH_PREFIX,
             .path = by_host ? SLICE("/api") : arena_printf(&arena, "/svc-%05zu", i),
-            .methods = ALL_METHODS};
+            .methods = ALL_METHODS,
+            .plans = &plans[i]};
     }
     struct router *router = router_build(&arena, routes, count);
     for (size_t i = 0; i < QUERIES; i++) {
@@ -579,6 +593,7 @@ static double lookup_ns(size_t count, bool by_host)
     }
     arena_deinit(&arena);
     free(queries);
+    free(plans);
     free(routes);
     return best;
 }
