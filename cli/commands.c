@@ -1,0 +1,147 @@
+/* The table itself, and nothing else. A command that is named in the contract
+ * but not built yet is not here: see `unbuilt` in command.c. */
+#include "cli/command.h"
+
+const struct option global_options[] = {
+    {"--context", 0, "NAME", "Use this context of the configuration file."},
+    {"--endpoint", 'e', "ENDPOINTS",
+     "unix:PATH or https://HOST:PORT, several with commas."},
+    {"--output", 'o', "FORMAT", "table, wide, json, yaml or name."},
+    {"--timeout", 0, "DURATION", "Give up after this long; 10s."},
+    {"--stale", 0, NULL, "Answer from this node alone, even if it lags."},
+    {"--quiet", 'q', NULL, "Only what was asked for."},
+    {"--verbose", 'v', NULL, "Say what is done."},
+    {"--no-color", 0, NULL, "No colours."},
+    {"--yes", 0, NULL, "Do not ask before destructive commands."},
+    {"--help", 'h', NULL, "Explain the command."},
+    {0},
+};
+
+#define FILES                                                                \
+    {                                                                        \
+        "--file", 'f', "PATH",                                               \
+            "A file, a directory, or - for standard input. May be repeated." \
+    }
+#define SELECTOR                                                         \
+    {                                                                    \
+        "--selector", 'l', "SELECTOR", "Labels, as team=apps,tier!=web." \
+    }
+#define VARIABLES                                                                        \
+    {"--env", 0, "NAMES", "Environment variables to fill in beside GW_*, with commas."}, \
+    {                                                                                    \
+        "--no-env", 0, NULL, "Fill in no environment variables."                         \
+    }
+#define NODE_OPTIONS                                                                  \
+    {"--data-dir", 0, "DIR", "Where the node keeps everything."},                     \
+        {"--name", 0, "NAME", "The node's name."},                                    \
+        {"--region", 0, "REGION", "Its region."}, {"--zone", 0, "ZONE", "Its zone."}, \
+        {"--peer", 0, "HOST:PORT", "Where other nodes reach it."},                    \
+        {"--peer-listen", 0, "HOST:PORT", "Where it listens for them; as --peer."},   \
+        {"--admin", 0, "HOST:PORT", "The admin API; 127.0.0.1:7001."},                \
+        {"--health", 0, "HOST:PORT", "Health and metrics; 127.0.0.1:7002."},          \
+        {"--listener", 0, "NAME=BIND",                                                \
+         "Bind a Listener elsewhere on this node. May be repeated."},                 \
+    {                                                                                 \
+        "--if-needed", 0, NULL, "Succeed when the directory already is that node."    \
+    }
+
+static const struct option apply_options[] = {
+    FILES,
+    SELECTOR,
+    {"--prune", 0, NULL, "Delete what the selector matches and the files do not hold."},
+    {"--dry-run", 0, NULL, "Check and say what would change."},
+    {"--if-revision", 0, "R", "Only if nothing touched here changed after this revision."},
+    {"--wait", 0, "WHOM", "quorum, region or all."},
+    {"--request-id", 0, "ID", "The same id is carried out once, however often it is sent."},
+    {"--message", 'm', "TEXT", "Why, for the history."},
+    VARIABLES,
+    {0},
+};
+static const struct option validate_options[] = {
+    FILES, {"--server", 0, NULL, "Check against the cluster too."}, VARIABLES, {0}};
+static const struct option diff_options[] = {
+    FILES,
+    SELECTOR,
+    {"--prune", 0, NULL, "Show what apply --prune would delete."},
+    VARIABLES,
+    {0}};
+static const struct option get_options[] = {
+    SELECTOR,
+    {"--effective", 0, NULL, "With every default, and for a Route the policy in force."},
+    {0}};
+static const struct option delete_options[] = {
+    {"--if-revision", 0, "R", "Only if it did not change after this revision."}, {0}};
+static const struct option export_options[] = {
+    SELECTOR, {"--dir", 0, "DIR", "One file per object instead of standard output."}, {0}};
+static const struct option explain_options[] = {
+    {"--header", 'H', "NAME: VALUE", "A header of the request. May be repeated."},
+    {"--from", 0, "IP", "The client's address."},
+    {"--region", 0, "REGION", "As seen by a node of this region."},
+    {0}};
+static const struct option ready_options[] = {{"--wait", 0, NULL, "Wait until it is."},
+                                              {0}};
+static const struct option init_options[] = {
+    NODE_OPTIONS,
+    {"--cluster", 0, "NAME", "The cluster's name."},
+    {"--ca-cert", 0, "FILE", "An authority of your own instead of a new one."},
+    {"--ca-key", 0, "FILE", "Its key."},
+    {"--token-out", 0, "FILE", "Write a join token for 8 uses."},
+    {0}};
+static const struct option join_options[] = {
+    NODE_OPTIONS,
+    {"--token-file", 0, "FILE", "Read the token from a file."},
+    {"--wait", 0, "DURATION", "Keep trying for this long."},
+    {0}};
+static const struct option token_options[] = {
+    {"--role", 0, "ROLE", "auto, voter, standby or witness."},
+    {"--ttl", 0, "DURATION", "How long it is good for; 1h."},
+    {"--uses", 0, "N", "How many nodes may join with it; 1."},
+    {0}};
+static const struct option wait_options[] = {
+    {"--healthy", 0, NULL, "Until there is a leader and every member is reached."},
+    {"--voters", 0, "N", "Until there are so many voters."},
+    {"--revision", 0, "R", "Until every node serves this revision."},
+    {0}};
+static const struct option context_import_options[] = {
+    {"--name", 0, "NAME", "What to call it; the cluster's name."}, {0}};
+
+const struct command commands[] = {
+    {"cluster init", "", 0, 0, "Make the first node of a new cluster.", init_options,
+     run_cluster_init},
+    {"cluster join", "[TOKEN|-]", 0, 1, "Make a node that joins a cluster.", join_options,
+     run_cluster_join},
+    {"cluster token create", "", 0, 0, "Make a token that lets nodes join.", token_options,
+     run_token_create},
+    {"cluster token list", "", 0, 0, "List join tokens, without their secrets.", NULL,
+     run_token_list},
+    {"cluster token revoke", "ID", 1, 1, "Make a join token useless.", NULL,
+     run_token_revoke},
+    {"cluster status", "", 0, 0, "Quorum, leader and members at a glance.", NULL,
+     run_cluster_status},
+    {"cluster members", "", 0, 0, "List the nodes.", NULL, run_cluster_members},
+    {"cluster leader", "", 0, 0, "Say who leads.", NULL, run_cluster_leader},
+    {"cluster wait", "", 0, 0, "Wait until the cluster is in a state.", wait_options,
+     run_cluster_wait},
+    {"validate", "", 0, 0, "Check files without applying them.", validate_options,
+     run_validate},
+    {"diff", "", 0, 0, "Show what apply would change.", diff_options, run_diff},
+    {"apply", "", 0, 0, "Apply files as one transaction.", apply_options, run_apply},
+    {"get", "KIND|all [NAME]", 1, 2, "Print objects.", get_options, run_get},
+    {"describe", "KIND NAME", 2, 2, "Print one object for people.", NULL, run_describe},
+    {"delete", "KIND NAME…", 2, -1, "Delete objects.", delete_options, run_delete},
+    {"export", "", 0, 0, "Print everything as files to apply again.", export_options,
+     run_export},
+    {"schema", "KIND[.PATH]", 1, 1, "Explain the fields of a kind.", NULL, run_schema},
+    {"explain", "METHOD URL", 2, 2, "Say what would happen to a request, and why.",
+     explain_options, run_explain},
+    {"ready", "", 0, 0, "Say whether this node is ready.", ready_options, run_ready},
+    {"context import", "FILE", 1, 1, "Add the context of an admin.yaml.",
+     context_import_options, run_context_import},
+    {"context list", "", 0, 0, "List contexts.", NULL, run_context_list},
+    {"context use", "NAME", 1, 1, "Make a context the default.", NULL, run_context_use},
+    {"context rm", "NAME", 1, 1, "Forget a context.", NULL, run_context_rm},
+    {"completion", "bash|zsh|fish", 1, 1, "Print a completion script for a shell.", NULL,
+     run_completion},
+    {"version", "", 0, 0, "Print versions.", NULL, run_version},
+    {0},
+};
