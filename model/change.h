@@ -3,6 +3,7 @@
 #ifndef GW_MODEL_CHANGE_H
 #define GW_MODEL_CHANGE_H
 
+#include "base/table.h"
 #include "model/catalog.h"
 
 #define CHANGE_ITEMS_MAX 100000
@@ -19,6 +20,8 @@ struct change_item {
 
 struct change {
     struct arena arena;
+    struct table index;        /* key to 1 + index of the item */
+    struct table failed;       /* keys of objects that did not decode */
     struct change_item *items; /* in the order given; each key once */
     size_t count, capacity;
     struct slice message;
@@ -47,6 +50,17 @@ bool change_prune(struct change *change, const struct catalog *before,
  * something goes to *ret_changed. False if there was an error. */
 bool change_compare(struct change *change, const struct catalog *before, uint64_t now_ms,
                     struct slice by, size_t *ret_changed, struct problems *problems);
+/* The whole check of a change before it is proposed: compares, applies it to a
+ * copy of `before`, checks the copy. *ret_after is the copy, to be ended by the
+ * caller, also on failure. May be called after a failed change_decode, to find
+ * what else is wrong; then still returns false. */
+bool change_validate(struct change *change, const struct catalog *before,
+                     const struct member_region *members, size_t member_count,
+                     uint64_t now_ms, struct slice by, struct catalog *ret_after,
+                     size_t *ret_changed, struct problems *problems);
+/* Remembers an object that did not decode, so that no reference to it is
+ * reported as missing. */
+void change_note_failed(struct change *change, const struct value *root);
 const struct change_item *change_find(const struct change *change, enum kind kind,
                                       struct slice name);
 const char *change_action_word(enum change_action action); /* "created" */

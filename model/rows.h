@@ -52,7 +52,8 @@
         .offset = offsetof(s, m) + ROW_TYPED(*ROW_MEMBER(s, m).items, CTYPE_##t), \
         .item_size = sizeof(*ROW_MEMBER(s, m).items), __VA_ARGS__                 \
     }
-/* A map from names of type `t` (a text) to strings, templates or secrets. */
+/* A map from names to values of type `t`, a text. With TEMPLATE the names are
+ * those of headers; else any text. */
 #define MAP(t, n, s, m, json, ...)                                                  \
     {                                                                               \
         .name = json, .number = n, .type = FIELD_##t, .shape = FIELD_MAP,           \
@@ -122,7 +123,17 @@
         .name = NULL \
     }
 
-#define SCHEMA(variable, s, title, ...) \
-    const struct schema variable = {.name = title, .size = sizeof(s), __VA_ARGS__}
+/* What the spine acts on; a field without it is stored, with a warning. */
+#define HONOURED .honoured = true
+
+/* A table of this file, and one that others see. */
+#define SCHEMA(variable, s, title, ...)          \
+    static struct schema_blank variable##_blank; \
+    static const struct schema variable = {      \
+        .name = title, .size = sizeof(s), .blank = &variable##_blank, __VA_ARGS__}
+#define PUBLIC_SCHEMA(variable, s, title, ...)   \
+    static struct schema_blank variable##_blank; \
+    const struct schema variable = {             \
+        .name = title, .size = sizeof(s), .blank = &variable##_blank, __VA_ARGS__}
 
 #endif

@@ -82,6 +82,10 @@ struct field {
 
 struct decode;
 
+struct schema_blank { /* an object with every default, made on first use */
+    void *image;      /* atomic */
+};
+
 struct schema {
     const char *name; /* for help: "Route", "retry" */
     const char *noun; /* of a list's items in messages: "endpoint"; else NULL */
@@ -89,6 +93,7 @@ struct schema {
     const struct field *fields; /* the last has no name */
     bool one_of;                /* exactly one field must be set */
     const char *help;
+    struct schema_blank *blank;
     /* Checks between fields; reports by decode_error. */
     void (*check)(struct decode *decode, const void *object, const struct value *value);
 };
@@ -111,10 +116,12 @@ struct decode {
     int32_t item;        /* as in struct problem */
     char path[512];      /* of the value at hand: "spec.match" */
     size_t path_size;
-    const char *label; /* of the list item at hand: "endpoint cart-us-1" */
-    char label_text[128];
-    bool quiet; /* no warnings */
+    char label[128];   /* of the list item at hand, "endpoint cart-us-1", or empty */
+    size_t label_path; /* bytes of `path` that lead to that item */
+    bool quiet;        /* no warnings */
 };
+
+#define LIST_ITEMS_MAX 100000 /* of one list or map */
 
 /* Fills `object` (schema->size bytes) with defaults and what `value` sets.
  * False if there were errors; `object` is then of no use. */

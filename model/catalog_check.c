@@ -1,0 +1,314 @@
+/* Whether a catalog may stand: what no object can know by itself.
+ *
+ * References are looked up by binary search for the objects of the change only;
+ * deletions and new Regions cost one walk over all references, changed routes
+ * one pass over all routes (route_clash.c). */
+#include "model/catalog.h"
+
+#include "model/change.h"
+#include "model/route_clash.h"
+#include "model/units.h"
+
+#include <stdio.h>
+
+struct check {
+    const struct catalog *after;
+    const struct change *change; /* NULL: everything is new */
+    struct problems *problems;
+    const struct resource *resource; /* whose references are walked */
+    bool regions_only;
+    bool deleted_only;
+};
+
+static struct problem place_of(const struct check *check, const struct resource *resource,
+                               const char *path, char *object, size_t size)
+{
+    snprintf(object, size, "%s/%.*s", kind_name(resource->kind), SLICE_ARG(resource->name));
+    struct problem place = {
+        .object = slice_from_string(object),
+        .path = slice_from_string(path),
+    };
+    const struct change_item *item =
+        check->change == NULL ? NULL
+                              : change_find(check->change, resource->kind, resource->name);
+    if (item != NULL && item->resource != NULL)
+        place.item = item->place;
+    return place;
+}
+
+#define OBJECT_SIZE 96
+
+static const char *nearest(const struct check *check, enum kind kind, struct slice name)
+{
+    const struct resource *resource, *best = NULL;
+    size_t found = 3;
+    if (check->problems->errors > 100)
+        return NULL; /* a linear search; not for thousands of mistakes */
+    catalog_each(check->after, kind, resource)
+    {
+        size_t distance = slice_distance(name, resource->name, 2);
+        if (distance < found) {
+            found = distance;
+            best = resource;
+        }
+    }
+    return best == NULL ? NULL : best->name.data; /* NUL-terminated in its arena */
+}
+
+static bool is_failed(const struct check *check, enum kind kind, struct slice name)
+{
+    char key[RESOURCE_KEY_MAX];
+    return check->change != NULL && resource_key(kind, name, key) &&
+           table_get(&check->change->failed, slice_from_string(key)) != NULL;
+}
+
+/* Any region may be named while no Region exists. */
+static bool is_free_region(const struct check *check, enum kind kind)
+{
+    return kind == KIND_REGION && catalog_count(check->after, KIND_REGION) == 0;
+}
+
+static void visit_reference(void *context, const char *path, const char *label,
+                            enum kind kind, struct slice name)
+{
+    struct check *check = context;
+    if ((check->regions_only && kind != KIND_REGION) || is_free_region(check, kind) ||
+        catalog_get(check->after, kind, name) != NULL || is_failed(check, kind, name))
+        return;
+    char object[OBJECT_SIZE], hint[96];
+    struct problem place = place_of(check, check->resource, path, object, sizeof object);
+    if (check->deleted_only) {
+        const struct change_item *item = change_find(check->change, kind, name);
+        if (item == NULL || item->resource != NULL)
+            return; /* was missing before: not this change's */
+        place.item = 0;
+        place.object = SLICE("");
+        problems_add(check->problems, &place, "in_use",
+                     "%s/%.*s cannot be deleted: %s refers to it (%s)", kind_name(kind),
+                     SLICE_ARG(name), object, path);
+        return;
+    }
+    const char *meant = nearest(check, kind, name);
+    if (meant != NULL) {
+        snprintf(hint, sizeof hint, "did you mean '%s'?", meant);
+        place.hint = slice_from_string(hint);
+    }
+    if (label[0] != '\0')
+        problems_add(check->problems, &place, "not_defined", "%s %s: %s '%.*s' not defined",
+                     object, label, kind_word(kind), SLICE_ARG(name));
+    else
+        problems_add(check->problems, &place, "not_defined", "%s %s: %s '%.*s' not defined",
+                     object, path, kind_word(kind), SLICE_ARG(name));
+}
+
+static void check_references(struct check *check, const struct resource *resource)
+{
+    check->resource = resource;
+    schema_references(kind_schema(resource->kind), resource->spec, "spec", visit_reference,
+                      check);
+}
+
+static bool is_in_change(const struct check *check, const struct resource *resource)
+{
+    return check->change == NULL ||
+           change_find(check->change, resource->kind, resource->name) != NULL;
+}
+
+/* The references of everything that the change does not put. */
+static void check_others(struct check *check, bool regions_only, bool deleted_only)
+{
+    const struct resource *resource;
+    check->regions_only = regions_only;
+    check->deleted_only = deleted_only;
+    for (int kind = 0; kind < KIND_COUNT; kind++)
+        catalog_each(check->after, kind, resource)
+        {
+            if (!is_in_change(check, resource))
+                check_references(check, resource);
+        }
+    check->regions_only = check->deleted_only = false;
+}
+
+static void check_endpoint_regions(struct check *check, const struct resource *resource)
+{
+    size_t regions = catalog_count(check->after, KIND_REGION);
+    if (regions < 2)
+        return;
+    const struct service_spec *service = resource->service;
+    char object[OBJECT_SIZE], path[64];
+    for (size_t i = 0; i < service->endpoints.count; i++) {
+        const struct endpoint_spec *endpoint = &service->endpoints.items[i];
+        if (endpoint->region.size > 0)
+            continue;
+        snprintf(path, sizeof path, "spec.endpoints[%zu]", i);
+        struct problem place = place_of(check, resource, path, object, sizeof object);
+        problems_add(check->problems, &place, "required",
+                     "%s endpoint %.*s: region is required, since %zu Regions exist",
+                     object, SLICE_ARG(endpoint->name), regions);
+    }
+    for (size_t i = 0; i < service->dns.count; i++) {
+        const struct service_dns *dns = &service->dns.items[i];
+        if (dns->region.size > 0)
+            continue;
+        snprintf(path, sizeof path, "spec.dns[%zu]", i);
+        struct problem place = place_of(check, resource, path, object, sizeof object);
+        problems_add(check->problems, &place, "required",
+                     "%s dns %.*s: region is required, since %zu Regions exist", object,
+                     SLICE_ARG(dns->name), regions);
+    }
+}
+
+static void check_cluster(struct check *check)
+{
+    const struct resource *resource, *other = NULL;
+    char object[OBJECT_SIZE];
+    if (catalog_count(check->after, KIND_CLUSTER) < 2)
+        return;
+    catalog_each(check->after, KIND_CLUSTER, resource)
+    {
+        if (check->change == NULL || !is_in_change(check, resource))
+            other = resource;
+    }
+    catalog_each(check->after, KIND_CLUSTER, resource)
+    {
+        if (resource == other || !is_in_change(check, resource))
+            continue;
+        struct problem place =
+            place_of(check, resource, "metadata.name", object, sizeof object);
+        if (other != NULL)
+            problems_add(check->problems, &place, "other_cluster",
+                         "%s: this cluster is '%.*s'; another cluster's file is refused",
+                         object, SLICE_ARG(other->name));
+        else
+            problems_add(check->problems, &place, "other_cluster",
+                         "%s: there may be only one Cluster", object);
+    }
+}
+
+static bool shares_name(const struct slice *a, size_t a_count, const struct slice *b,
+                        size_t b_count)
+{
+    if (a_count == 0 || b_count == 0)
+        return true; /* everywhere */
+    for (size_t i = 0; i < a_count; i++)
+        for (size_t j = 0; j < b_count; j++)
+            if (slice_equal(a[i], b[j]))
+                return true;
+    return false;
+}
+
+static bool binds_clash(const struct listener_spec *a, const struct listener_spec *b)
+{
+    struct slice a_host, b_host;
+    uint16_t a_port, b_port;
+    if (!host_port_parse(a->bind, true, &a_host, &a_port) ||
+        !host_port_parse(b->bind, true, &b_host, &b_port) || a_port != b_port)
+        return false;
+    bool a_any = a_host.size == 0 || slice_equal(a_host, SLICE("0.0.0.0")) ||
+                 slice_equal(a_host, SLICE("::"));
+    bool b_any = b_host.size == 0 || slice_equal(b_host, SLICE("0.0.0.0")) ||
+                 slice_equal(b_host, SLICE("::"));
+    return (a_any || b_any || slice_equal_nocase(a_host, b_host)) &&
+           shares_name(a->regions.items, a->regions.count, b->regions.items,
+                       b->regions.count);
+}
+
+static void check_binds(struct check *check)
+{
+    const struct catalog_shelf *shelf = &check->after->shelves[KIND_LISTENER];
+    char object[OBJECT_SIZE];
+    for (size_t i = 1; i < shelf->count; i++)
+        for (size_t j = 0; j < i; j++) {
+            const struct resource *a = shelf->items[j], *b = shelf->items[i];
+            if (!is_in_change(check, b)) {
+                const struct resource *swap = a;
+                a = b;
+                b = swap;
+            }
+            if (!is_in_change(check, b) || !binds_clash(a->listener, b->listener))
+                continue;
+            struct problem place = place_of(check, b, "spec.bind", object, sizeof object);
+            problems_add(check->problems, &place, "bind_clash",
+                         "%s spec.bind: '%.*s' clashes with Listener/%.*s ('%.*s')", object,
+                         SLICE_ARG(b->listener->bind), SLICE_ARG(a->name),
+                         SLICE_ARG(a->listener->bind));
+        }
+}
+
+static void check_members(struct check *check, const struct member_region *members,
+                          size_t count)
+{
+    if (catalog_count(check->after, KIND_REGION) == 0)
+        return;
+    struct problem place = {.line = 0};
+    char object[OBJECT_SIZE] = "";
+    for (size_t i = 0; check->change != NULL && i < check->change->count; i++)
+        if (check->change->items[i].kind == KIND_REGION &&
+            check->change->items[i].resource != NULL) {
+            place = place_of(check, check->change->items[i].resource, "", object,
+                             sizeof object);
+            break;
+        }
+    for (size_t i = 0; i < count; i++)
+        if (members[i].region.size > 0 &&
+            catalog_get(check->after, KIND_REGION, members[i].region) == NULL &&
+            !is_failed(check, KIND_REGION, members[i].region))
+            problems_add(check->problems, &place, "member_region",
+                         "the Regions leave region '%.*s' of node '%.*s' undefined",
+                         SLICE_ARG(members[i].region), SLICE_ARG(members[i].node));
+}
+
+struct touched {
+    bool kinds[KIND_COUNT];
+    bool deleted;
+};
+
+bool catalog_check(const struct catalog *after, const struct change *change,
+                   const struct member_region *members, size_t member_count,
+                   struct problems *problems)
+{
+    size_t errors = problems->errors;
+    struct check check = {.after = after, .change = change, .problems = problems};
+    struct touched touched = {.deleted = false};
+    const struct resource *resource;
+    for (size_t i = 0; change != NULL && i < change->count; i++) {
+        const struct change_item *item = &change->items[i];
+        touched.kinds[item->kind] = true;
+        if (item->resource == NULL) {
+            touched.deleted = true;
+            continue;
+        }
+        check_references(&check, item->resource);
+        if (item->kind == KIND_SERVICE)
+            check_endpoint_regions(&check, item->resource);
+    }
+    for (int kind = 0; change == NULL && kind < KIND_COUNT; kind++) {
+        touched.kinds[kind] = true;
+        catalog_each(after, kind, resource)
+        {
+            check_references(&check, resource);
+            if (kind == KIND_SERVICE)
+                check_endpoint_regions(&check, resource);
+        }
+    }
+    if (change != NULL && touched.deleted)
+        check_others(&check, false, true);
+    if (change != NULL && touched.kinds[KIND_REGION]) {
+        if (!touched.deleted)
+            check_others(&check, true, false);
+        catalog_each(after, KIND_SERVICE, resource)
+        {
+            if (!is_in_change(&check, resource))
+                check_endpoint_regions(&check, resource);
+        }
+    }
+    if (touched.kinds[KIND_REGION])
+        check_members(&check, members, members == NULL ? 0 : member_count);
+    if (touched.kinds[KIND_CLUSTER])
+        check_cluster(&check);
+    if (touched.kinds[KIND_LISTENER])
+        check_binds(&check);
+    if (touched.kinds[KIND_ROUTE])
+        route_clash_check(after, change, problems);
+    return problems->errors == errors;
+}
