@@ -130,7 +130,7 @@ kind_tsan() {
 # The kept corpus, and a short hunt for more with --minutes.
 kind_fuzz() {
     [ -f tests/fuzz/CMakeLists.txt ] || { result "skip fuzz: no fuzzers yet"; return 0; }
-    test_build fuzz || return 0
+    test_build fuzz tests/fuzz/all || return 0
     programs_in build/fuzz/tests/fuzz | grep . >"$results/programs" || { result "skip fuzz: no fuzzers yet"; return 0; }
     while read -r program; do
         name=$(basename "$program")

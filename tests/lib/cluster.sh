@@ -1,0 +1,169 @@
+# shellcheck shell=bash
+# Sourced by stories after tap.sh: a cluster of real nodes on loopback, and sample upstreams.
+#
+#   cluster_open                 makes $dir, removes it and ends every process when the story ends
+#   cluster_start N              founds a cluster of N nodes (names in $names), waits until it is healthy
+#   node_start I, node_kill I (-9), node_stop I (TERM), node_pause I, node_resume I
+#   gw I ARGS…                   gwctl against node I's socket
+#   upstream_start NAME          a sample upstream; its port in ${upstream_port[NAME]}
+#   leader                       number of the leading node, by its own word, or nothing
+# Node I: ${name[I]}, ${data[I]}, ${pid[I]}, ${proxy[I]}, ${admin[I]}, ${peer[I]}, ${health[I]}: ports.
+
+declare -a name=(- eu-1 us-1 ap-1 eu-2 us-2) region=(- eu us ap eu us)
+declare -a data pid proxy admin peer health
+declare -A upstream_port upstream_pid
+nodes=0
+
+cluster_open() {
+    dir=$(mktemp -d "${TMPDIR:-/tmp}/gw-story.XXXXXX")
+    trap cluster_close EXIT
+    trap 'exit 130' INT TERM
+}
+
+cluster_close() {
+    local i
+    set +e
+    for i in "${!pid[@]}"; do [ -n "${pid[$i]}" ] && kill -CONT "${pid[$i]}" 2>/dev/null && kill -9 "${pid[$i]}" 2>/dev/null; done
+    for i in "${!upstream_pid[@]}"; do kill -9 "${upstream_pid[$i]}" 2>/dev/null; done
+    for i in $(jobs -p); do kill -9 "$i" 2>/dev/null; done
+    wait 2>/dev/null
+    if [ "${tap_failed:-0}" -ne 0 ]; then
+        for i in "${!data[@]}"; do
+            echo "# --- log of node $i (${name[$i]})"
+            tail -n 60 "${data[$i]}.log" 2>/dev/null
+        done
+    fi
+    rm -rf "$dir"
+}
+
+gw() {
+    local node=$1
+    shift
+    "$GW_BIN/gwctl" -e "unix:${data[$node]}/admin.sock" "$@"
+}
+
+ports() { "$GW_BIN/../tests/lib/freeport" "$1"; }
+
+# Where node I shall listen. Kept over restarts.
+node_plan() {
+    local i=$1 list
+    mapfile -t list < <(ports 4)
+    peer[i]=${list[0]} admin[i]=${list[1]} health[i]=${list[2]} proxy[i]=${list[3]}
+    data[i]=$dir/${name[i]}
+}
+
+node_options() {
+    local i=$1
+    printf '%s\n' --data-dir "${data[i]}" --name "${name[i]}" --region "${region[i]}" \
+        --peer "127.0.0.1:${peer[i]}" --peer-listen "127.0.0.1:${peer[i]}" --admin "127.0.0.1:${admin[i]}" \
+        --health "127.0.0.1:${health[i]}" --listener "http=127.0.0.1:${proxy[i]}"
+}
+
+node_init() {
+    local i=$1 options
+    shift
+    node_plan "$i"
+    mapfile -t options < <(node_options "$i")
+    "$GW_BIN/gwctl" cluster init "${options[@]}" --cluster story --token-out "$dir/token" "$@" >>"${data[i]}.log" 2>&1
+}
+
+node_join() {
+    local i=$1 options
+    shift
+    node_plan "$i"
+    mapfile -t options < <(node_options "$i")
+    "$GW_BIN/gwctl" cluster join --token-file "$dir/token" "${options[@]}" --wait 30s "$@" >>"${data[i]}.log" 2>&1
+}
+
+node_start() {
+    local i=$1
+    "$GW_BIN/gwd" --data-dir "${data[i]}" >>"${data[i]}.log" 2>&1 &
+    pid[i]=$!
+}
+
+node_is_up() { curl -sf -o /dev/null --max-time 1 "http://127.0.0.1:${health[$1]}/livez"; }
+node_kill() { kill -9 "${pid[$1]}" 2>/dev/null; wait "${pid[$1]}" 2>/dev/null; pid[$1]=; return 0; }
+node_stop() { local p=${pid[$1]}; pid[$1]=; kill -TERM "$p" && wait "$p"; }
+node_pause() { kill -STOP "${pid[$1]}"; }
+node_resume() { kill -CONT "${pid[$1]}"; }
+
+cluster_start() {
+    local i
+    nodes=$1
+    node_init 1 || { not_ok "found a cluster"; return 1; }
+    node_start 1
+    wait_until 15 node_is_up 1 || { not_ok "the first node starts"; return 1; }
+    for ((i = 2; i <= nodes; i++)); do
+        node_join "$i" || { not_ok "node $i joins"; return 1; }
+        node_start "$i"
+    done
+    gw 1 cluster wait --healthy --voters "$(((nodes - 1) / 2 * 2 + 1))" --timeout 60s >/dev/null || {
+        not_ok "the cluster becomes healthy"
+        gw 1 cluster status
+        return 1
+    }
+}
+
+upstream_start() {
+    local port
+    port=$(ports 1)
+    upstream_port[$1]=$port
+    "$GW_BIN/upstream" --listen "127.0.0.1:$port" --name "$1" >>"$dir/upstream-$1.log" 2>&1 &
+    upstream_pid[$1]=$!
+    wait_until 5 curl -sf -o /dev/null "http://127.0.0.1:$port/healthz"
+}
+
+leads() { [ -n "${pid[$1]:-}" ] && curl -sf -o /dev/null --max-time 1 "http://127.0.0.1:${health[$1]}/readyz?leader"; }
+leader() {
+    local i
+    for ((i = 1; i <= nodes; i++)); do leads "$i" && echo "$i" && return 0; done
+    return 1
+}
+has_leader() { leader >/dev/null; }
+
+# fetch I PATH [curl options]: through node I's proxy, with the demo's host name.
+fetch() {
+    local i=$1 path=$2
+    shift 2
+    curl -s --max-time 5 -H 'host: demo.example' "$@" "http://127.0.0.1:${proxy[i]}$path"
+}
+status_of() { fetch "$1" "$2" -o /dev/null -w '%{http_code}'; }
+serves() { [ "$(status_of "$1" "$2")" = 200 ]; }
+metric() { curl -s --max-time 2 "http://127.0.0.1:${health[$1]}/metrics" | awk -v m="$2" '$1 == m { print $2 }'; }
+
+# The basic configuration: listener http, service hello over upstream "hello", route /hello.
+basic() {
+    cat <<YAML
+apiVersion: gw/v1
+kind: Listener
+metadata: {name: http}
+spec: {bind: "127.0.0.1:8080", protocols: [http/1.1]}
+---
+apiVersion: gw/v1
+kind: Service
+metadata: {name: hello}
+spec:
+  endpoints: [{name: hello-1, address: "127.0.0.1:${upstream_port[hello]}"}]
+---
+apiVersion: gw/v1
+kind: Route
+metadata: {name: hello}
+spec: {match: {hosts: [demo.example], path: {prefix: /hello}}, service: hello}
+YAML
+}
+route() { # NAME PATH
+    cat <<YAML
+apiVersion: gw/v1
+kind: Route
+metadata: {name: $1}
+spec: {match: {hosts: [demo.example], path: {prefix: $2}}, service: hello}
+YAML
+}
+load_start() { # I NAME [PAUSE_US]
+    "$GW_BIN/../tests/lib/load" "127.0.0.1:${proxy[$1]}" demo.example /hello 4 "${3:-1000}" >"$dir/load-$2.json" &
+    eval "load_pid_$2=$!"
+}
+load_stop() { # NAME
+    eval "kill -TERM \$load_pid_$1; wait \$load_pid_$1"
+    cat "$dir/load-$1.json"
+}
