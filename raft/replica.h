@@ -30,8 +30,10 @@ enum replica_guard {
     GUARD_NEVER_FAIL = 1 << 7, /* H */
     GUARD_VOTE_KEPT = 1 << 8,  /* I */
     GUARD_LABEL = 1 << 9,      /* snapshot labels */
-    GUARD_OUTBOX = 1 << 10     /* the outbox gate */
+    GUARD_OUTBOX = 1 << 10,    /* the outbox gate */
+    GUARD_CHANGE_FIRST = 1 << 11 /* J: a change comes first in its message */
 };
+#define GUARD_COUNT 12
 
 /* A proposal's end, or a read barrier's. */
 struct replica_reply {
@@ -49,6 +51,7 @@ struct replica_options {
     unsigned heartbeat_ms, election_ms;
     uint64_t snapshot_threshold; /* entries between snapshots; 8,192 */
     unsigned snapshot_trailing;  /* entries kept behind one; 1,024 */
+    unsigned transfer_ms; /* a dump not taken in by then is sent again; 0: 30 elections */
     struct rng rng;
     unsigned guards_off;
     void *owner;
@@ -64,8 +67,14 @@ struct replica_options {
     void (*dump_wanted)(void *owner, uint64_t to);
 };
 
+/* Callbacks run inside calls, never during replica_open. `send` and `dump_wanted`
+ * may run while libraft is at work: from inside those two only replica_link,
+ * replica_dump_ready, replica_view and replica_counters may be called. `reply`
+ * and `changed` may call anything but replica_close. */
 enum result replica_open(const struct replica_options *options,
                          struct replica **ret_replica, struct error *err);
+/* Ends what is pending: GW_UNKNOWN_OUTCOME or GW_CLOSED. The store's thread must
+ * have been stopped: jobs it holds are taken back. */
 void replica_close(struct replica *replica);
 
 /* Every heartbeat interval or more often. */
@@ -80,17 +89,22 @@ void replica_completed(struct replica *replica, uint64_t now_ms);
 void replica_link(struct replica *replica, uint64_t peer, bool up);
 void replica_dump_ready(struct replica *replica, uint64_t to, struct slice dump);
 
-/* Leader only, else GW_NOT_LEADER at once and no reply. `command` is an encoded command
- * body (raft/command.h); the replica stamps log time. The reply comes once the entry is
+/* Leader only, else GW_NOT_LEADER at once and no reply; GW_NO_QUORUM when nobody answered
+ * for two election timeouts. `command` is an encoded command, envelope and body
+ * (raft/command.h), copied; the replica stamps log time. The reply comes once the entry is
  * *visible*. */
 enum result replica_propose(struct replica *replica, struct slice command, uint64_t now_ms,
                             uint64_t wall_ms, void *tag);
 /* Linearizable read: the reply's index is what a reader must have visible; comes after a
- * quorum confirmed leadership and that index is visible here. */
+ * quorum confirmed leadership and that index is visible here. Writes nothing: heartbeats
+ * carry a round number that answers echo (Raft thesis §6.4). */
 enum result replica_barrier(struct replica *replica, uint64_t now_ms, void *tag);
 
-/* Membership, leader only, one at a time: GW_AGAIN while a change is under way or a voter
- * lacks the last one (guard G). */
+/* Membership, leader only, one at a time: GW_AGAIN while a change is under way, a voter
+ * lacks the last one (guard G), or nothing of this term is committed yet (then a barrier
+ * is written, so that trying again soon works). GW_OK: begun; `changed` tells the end.
+ * GW_NOT_FOUND, GW_CONFLICT (it is so already), GW_LIMIT (CONF_SERVERS_LIMIT),
+ * GW_INVALID (the last voter). */
 enum result replica_add(struct replica *replica, uint64_t id);
 enum result replica_assign(struct replica *replica, uint64_t id, enum replica_role role);
 enum result replica_remove(struct replica *replica, uint64_t id);
@@ -107,6 +121,7 @@ struct replica_view {
     enum replica_state state;
     uint64_t term, leader; /* 0: none known */
     uint64_t last, commit, visible, revision;
+    bool is_ready; /* leader: knows all its predecessors committed; writes and reads go on */
     uint64_t leader_heard_ms; /* when this node last heard the leader (its own clock) */
     uint64_t quorum_heard_ms; /* leader: when a quorum last answered */
     unsigned server_count;
@@ -117,7 +132,7 @@ void replica_view(const struct replica *replica, struct replica_view *ret_view);
 
 struct replica_counters { /* all only ever rise */
     uint64_t messages_in, messages_out, malformed, gated, dumps_sent, dumps_installed,
-        snapshots_taken, guard_hits[11], proposals, elections;
+        snapshots_taken, guard_hits[GUARD_COUNT], proposals, elections;
 };
 const struct replica_counters *replica_counters(const struct replica *replica);
 

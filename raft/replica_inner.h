@@ -1,0 +1,179 @@
+/* What the rooms of the replica share. Private to raft/replica*.c.
+ *
+ *   replica.c        the public face: time, messages in, completions, proposals
+ *   replica_io.c     struct raft_io and raft_fsm over the store's queue
+ *   replica_send.c   messages out: outbox, heartbeats, transfers of dumps
+ *   replica_read.c   linearizable reads by rounds of heartbeats
+ *   replica_change.c membership and leadership transfer */
+#ifndef GW_RAFT_REPLICA_INNER_H
+#define GW_RAFT_REPLICA_INNER_H
+
+#include "raft/conf.h"
+#include "raft/filter.h"
+#include "raft/replica.h"
+#include "raft/wire.h"
+
+#include <raft.h>
+
+#define MESSAGE_BYTES   (1u << 20) /* an AppendEntries is cut above this */
+#define BULK_BYTES      (64u << 10)
+#define COMMAND_BYTES   (8u << 20)
+#define PROPOSALS_LIMIT 8192
+#define PEERS_LIMIT     64
+
+/* libraft's, not in its header. The first is called by its uv backend only. */
+void LegacyFireCompletedRequests(struct raft *r);
+raft_term TrailTermOf(const struct raft_trail *t, raft_index index); /* asserts index > 0 */
+
+/* The term of the entry at `index`; 0: not in the log (any more). */
+static inline uint64_t term_at(const struct raft *raft, uint64_t index)
+{
+    return index == 0 ? 0 : TrailTermOf(&raft->trail, index);
+}
+
+struct io_job {
+    struct store_job job; /* first */
+    struct list_link outstanding;
+    struct raft_io_append *append;
+    struct raft_io_snapshot_put *put;
+    raft_io_append_cb append_cb;
+    raft_io_snapshot_put_cb put_cb;
+    struct store_entry *entries; /* owned; bytes borrowed from libraft */
+    struct raft_configuration conf; /* snapshot's */
+    bool is_take;
+};
+
+struct outgoing {
+    struct list_link link;
+    uint64_t sequence; /* may go once this is durable */
+    uint64_t to;
+    bool bulk;
+    struct buffer bytes;
+};
+
+struct peer {
+    uint64_t id;
+    char address[24];
+    bool is_up;
+    uint64_t transfer; /* label index of the dump under way, or 0 */
+    uint64_t transfer_since_ms;
+    bool dump_asked;
+    uint64_t install_term, install_last_term, install_conf_index;
+    struct slice install_conf; /* owned */
+    uint64_t acked_round, heard_ms;
+};
+
+struct proposal {
+    struct list_link link;
+    struct replica *replica;
+    struct raft_apply request;
+    void *tag;
+    char *command; /* while waiting; owned */
+    size_t size;
+    uint64_t wall_ms;
+    uint64_t index;
+    bool is_committed; /* libraft says so; only then does an APPLY of index answer it */
+    struct replica_reply reply;
+};
+
+struct barrier {
+    struct list_link link;
+    void *tag;
+    uint64_t round; /* 0: not asked yet */
+    uint64_t index;
+    enum result result;
+};
+
+struct label { /* the core's own snapshot */
+    uint64_t index, term, conf_index;
+    struct raft_configuration conf;
+};
+
+struct replica {
+    struct replica_options options;
+    struct raft raft;
+    struct raft_io io;
+    struct raft_fsm fsm;
+    char address[24];
+    raft_io_tick_cb tick;
+    raft_io_recv_cb recv;
+    struct error boot_error;
+    bool is_open, is_closing, is_halted;
+
+    uint64_t now_ms, last_tick_ms, last_heartbeat_ms;
+    uint64_t term, vote; /* as last asked of the store */
+    uint64_t log_next;   /* index of the next entry appended */
+    uint64_t gate;       /* nothing is sent before this sequence is durable */
+    struct label label;
+    unsigned puts_in_flight;
+    bool has_held;
+    struct wire_message held; /* InstallSnapshot */
+    uint64_t held_from;
+    struct list_link jobs;   /* io_job.outstanding */
+    struct list_link outbox; /* outgoing */
+    struct peer *peers[PEERS_LIMIT];
+    unsigned peer_count;
+
+    struct list_link waiting;   /* proposals: until the leader is ready */
+    struct list_link submitted; /* in index order */
+    struct list_link answered;  /* until visible */
+    struct list_link ended;     /* to be replied to */
+    size_t proposal_count;
+    struct list_link barriers, ended_barriers;
+    bool is_replying;
+
+    uint64_t applied_asked, applied_done; /* last command pushed to, and back from, the store */
+    bool is_leader, is_ready;             /* ready: everything before this term is applied */
+    uint64_t election_last; /* last index when elected */
+    uint64_t told_commit;   /* heartbeats have carried this commit index */
+    uint64_t log_now_ms;    /* the state machine's log time … */
+    uint64_t log_now_at_ms; /* … and when it got there; 0: before this start */
+    uint64_t stamp_base_ms, stamp_at_ms;
+
+    uint64_t round, confirmed_round;
+    uint64_t seen_term, seen_from, seen_round; /* as a follower */
+
+    struct raft_change change;
+    bool is_changing;
+    struct raft_transfer transfer;
+    bool is_transferring;
+    struct raft_barrier barrier;
+    bool is_barrier_pending;
+
+    /* What `changed` was last told. */
+    int told_state;
+    uint64_t told_term, told_leader, told_conf;
+    uint64_t leader_heard_ms;
+    struct replica_counters counters;
+};
+
+bool guard_is_on(const struct replica *replica, enum replica_guard guard);
+void guard_hit(struct replica *replica, enum replica_guard guard);
+struct peer *peer_of(struct replica *replica, uint64_t id);
+bool is_leading(const struct replica *replica);
+/* After anything that may have moved the core. */
+void replica_after(struct replica *replica);
+
+/* replica_io.c */
+void io_bind(struct replica *replica);
+void io_complete(struct replica *replica, struct io_job *job);
+void io_cancel_all(struct replica *replica);
+
+/* replica_send.c */
+int send_from_core(struct raft_io *io, struct raft_io_send *request,
+                   const struct raft_message *message, raft_io_send_cb done);
+void send_message(struct replica *replica, uint64_t to, const struct wire_message *message);
+void send_open_gate(struct replica *replica);
+void send_heartbeats(struct replica *replica);
+void send_expire_transfers(struct replica *replica);
+void peer_end_transfer(struct peer *peer);
+void send_close(struct replica *replica);
+
+/* replica_read.c */
+void read_progress(struct replica *replica);
+/* A leader's quorum: when it last answered. */
+uint64_t read_quorum_heard(const struct replica *replica);
+void read_fail_all(struct replica *replica, enum result result);
+void read_before_heartbeats(struct replica *replica);
+
+#endif

@@ -1,0 +1,246 @@
+/* Messages out.
+ *
+ * The outbox gate: `set_term` and `set_vote` are queued writes, so a message may
+ * rest on a vote that the disk does not have. It waits, in order, until the
+ * store says so; the loop itself never waits.
+ *
+ * Dumps: the core's InstallSnapshot holds a marker. The owner builds the dump
+ * and gives it back; the message goes out with it, and until the peer has taken
+ * it in, the core's impatience is kept away from both (guard F).
+ *
+ * Own heartbeats keep idle pipelines in PIPELINE and tell followers of a commit
+ * at once (guard E); they carry the round number of reads. */
+#include "raft/replica_inner.h"
+
+#include <stdlib.h>
+
+static void hand_over(struct replica *replica, uint64_t to, struct slice bytes, bool bulk)
+{
+    struct outgoing *out;
+    bool is_gated = store_durable(replica->options.store) < replica->gate;
+
+    if (!replica->is_open || replica->is_closing || replica->is_halted)
+        return; /* as good as lost on the way */
+    if (guard_is_on(replica, GUARD_OUTBOX) && (is_gated || !list_is_empty(&replica->outbox))) {
+        out = calloc(1, sizeof *out);
+        if (out == NULL)
+            return;
+        buffer_init(&out->bytes, 0);
+        if (!buffer_append_slice(&out->bytes, bytes)) {
+            buffer_deinit(&out->bytes);
+            free(out);
+            return;
+        }
+        out->sequence = replica->gate;
+        out->to = to;
+        out->bulk = bulk;
+        list_append(&replica->outbox, &out->link);
+        replica->counters.gated++;
+        guard_hit(replica, GUARD_OUTBOX);
+        return;
+    }
+    replica->counters.messages_out++;
+    replica->options.send(replica->options.owner, to, bytes, bulk);
+}
+
+void send_open_gate(struct replica *replica)
+{
+    while (!list_is_empty(&replica->outbox)) {
+        struct outgoing *out = container_of(replica->outbox.next, struct outgoing, link);
+
+        if (out->sequence > store_durable(replica->options.store))
+            return;
+        list_remove(&out->link);
+        if (!replica->is_halted && !replica->is_closing) {
+            replica->counters.messages_out++;
+            replica->options.send(replica->options.owner, out->to, buffer_slice(&out->bytes),
+                                  out->bulk);
+        }
+        buffer_deinit(&out->bytes);
+        free(out);
+    }
+}
+
+void send_close(struct replica *replica)
+{
+    struct list_link *link;
+
+    while ((link = list_take_first(&replica->outbox)) != NULL) {
+        struct outgoing *out = container_of(link, struct outgoing, link);
+        buffer_deinit(&out->bytes);
+        free(out);
+    }
+}
+
+void send_message(struct replica *replica, uint64_t to, const struct wire_message *message)
+{
+    struct buffer bytes;
+
+    buffer_init(&bytes, 0);
+    if (wire_encode(&bytes, message))
+        hand_over(replica, to, buffer_slice(&bytes), bytes.size > BULK_BYTES);
+    buffer_deinit(&bytes);
+}
+
+/* libraft puts up to its whole in-flight window into one message. Cut, each piece
+ * is a valid AppendEntries of its own. */
+static void send_append(struct replica *replica, uint64_t to,
+                        const struct raft_append_entries *args)
+{
+    struct wire_message message = {.raft.type = RAFT_APPEND_ENTRIES, .round = replica->round};
+    struct raft_append_entries *piece = &message.raft.append_entries;
+    unsigned sent = 0;
+
+    do {
+        size_t bytes = 0;
+        unsigned count = 0;
+
+        while (sent + count < args->n_entries) {
+            size_t size = args->entries[sent + count].buf.len + 32;
+            if (count > 0 && bytes + size > MESSAGE_BYTES)
+                break;
+            bytes += size;
+            count++;
+        }
+        *piece = *args;
+        if (sent > 0) {
+            piece->prev_log_index += sent;
+            piece->prev_log_term = args->entries[sent - 1].term;
+        }
+        piece->entries = count > 0 ? &args->entries[sent] : NULL;
+        piece->n_entries = count;
+        send_message(replica, to, &message);
+        sent += count;
+    } while (sent < args->n_entries);
+}
+
+static void ask_dump(struct replica *replica, struct peer *peer,
+                     const struct raft_install_snapshot *args)
+{
+    if (guard_is_on(replica, GUARD_TRANSFER) && peer->transfer != 0) {
+        guard_hit(replica, GUARD_TRANSFER);
+        return;
+    }
+    if (!peer->is_up)
+        return;
+    peer_end_transfer(peer);
+    peer->install_conf = conf_encode(&args->conf);
+    if (peer->install_conf.data == NULL)
+        return;
+    peer->transfer = args->last_index;
+    peer->transfer_since_ms = replica->now_ms;
+    peer->install_term = args->term;
+    peer->install_last_term = args->last_term;
+    peer->install_conf_index = args->conf_index;
+    peer->dump_asked = true;
+    if (replica->is_open)
+        replica->options.dump_wanted(replica->options.owner, peer->id);
+}
+
+void peer_end_transfer(struct peer *peer)
+{
+    peer->transfer = 0;
+    peer->dump_asked = false;
+    free((void *)(uintptr_t)peer->install_conf.data);
+    peer->install_conf = (struct slice){NULL, 0};
+}
+
+void replica_dump_ready(struct replica *replica, uint64_t to, struct slice dump)
+{
+    struct peer *peer = peer_of(replica, to);
+    struct wire_message message = {.raft.type = RAFT_INSTALL_SNAPSHOT, .dump = dump};
+    struct raft_install_snapshot *args = &message.raft.install_snapshot;
+
+    if (peer == NULL || !peer->dump_asked)
+        return;
+    peer->dump_asked = false;
+    if (replica->is_halted || !is_leading(replica) ||
+        raft_current_term(&replica->raft) != peer->install_term || dump.size == 0 ||
+        !conf_decode(peer->install_conf, &args->conf)) {
+        peer_end_transfer(peer);
+        return;
+    }
+    args->term = peer->install_term;
+    args->last_index = peer->transfer;
+    args->last_term = peer->install_last_term;
+    args->conf_index = peer->install_conf_index;
+    replica->counters.dumps_sent++;
+    send_message(replica, to, &message);
+    raft_configuration_close(&args->conf);
+}
+
+int send_from_core(struct raft_io *io, struct raft_io_send *request,
+                   const struct raft_message *raft, raft_io_send_cb done)
+{
+    struct replica *replica = io->impl;
+    struct peer *peer = peer_of(replica, raft->server_id);
+    struct wire_message message = {.raft = *raft};
+
+    request->cb = done;
+    if (peer == NULL || (!guard_is_on(replica, GUARD_NEVER_FAIL) && !peer->is_up))
+        return RAFT_NOCONNECTION;
+    switch (raft->type) {
+    case RAFT_INSTALL_SNAPSHOT:
+        ask_dump(replica, peer, &raft->install_snapshot);
+        break;
+    case RAFT_APPEND_ENTRIES:
+        send_append(replica, peer->id, &raft->append_entries);
+        break;
+    case RAFT_APPEND_ENTRIES_RESULT:
+        if (replica->seen_term == raft->append_entries_result.term &&
+            replica->seen_from == peer->id)
+            message.round = replica->seen_round;
+        send_message(replica, peer->id, &message);
+        break;
+    case RAFT_REQUEST_VOTE_RESULT:
+        if (guard_is_on(replica, GUARD_PRE_VOTE) &&
+            filter_pre_vote(&message.raft.request_vote_result, replica->term))
+            guard_hit(replica, GUARD_PRE_VOTE);
+        send_message(replica, peer->id, &message);
+        break;
+    default:
+        send_message(replica, peer->id, &message);
+        break;
+    }
+    /* At once: nothing is kept of the message, and libraft lets go of its entries. */
+    done(request, 0);
+    return 0;
+}
+
+void send_heartbeats(struct replica *replica)
+{
+    struct raft *raft = &replica->raft;
+    uint64_t commit = raft_commit_index(raft);
+
+    replica->told_commit = commit;
+    replica->last_heartbeat_ms = replica->now_ms;
+    if (!list_is_empty(&replica->outbox))
+        return; /* what waits there will do */
+    for (unsigned i = 0; i < raft->configuration.n; i++) {
+        const struct raft_server *server = &raft->configuration.servers[i];
+        struct peer *peer = peer_of(replica, server->id);
+        struct wire_message message = {.raft.type = RAFT_APPEND_ENTRIES,
+                                       .round = replica->round};
+        raft_index match;
+
+        if (server->id == raft->id || peer == NULL || peer->transfer != 0 ||
+            raft_match_index(raft, server->id, &match) != 0)
+            continue;
+        if (filter_heartbeat(&message.raft.append_entries, raft_current_term(raft), match,
+                             term_at(raft, match), commit)) {
+            guard_hit(replica, GUARD_HEARTBEAT);
+            send_message(replica, server->id, &message);
+        }
+    }
+}
+
+void send_expire_transfers(struct replica *replica)
+{
+    unsigned limit = replica->options.transfer_ms;
+
+    for (unsigned i = 0; i < replica->peer_count; i++) {
+        struct peer *peer = replica->peers[i];
+        if (peer->transfer != 0 && replica->now_ms - peer->transfer_since_ms > limit)
+            peer_end_transfer(peer);
+    }
+}

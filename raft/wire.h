@@ -1,0 +1,33 @@
+/* Raft messages as bytes, between replicas.
+ *
+ * msgpack, an array per message: format, type, then the fields of libraft's
+ * struct. Besides those, AppendEntries carries a round number and its result
+ * echoes the last one seen: so a leader knows which answers were given after it
+ * asked, and can confirm its leadership to a reader without writing.
+ *
+ * Decoding checks every length and everything libraft asserts about a message
+ * by itself; what depends on the receiver's state is the filter's business. */
+#ifndef GW_RAFT_WIRE_H
+#define GW_RAFT_WIRE_H
+
+#include "base/buffer.h"
+
+#include <raft.h>
+
+#define WIRE_ENTRIES_LIMIT 65536
+#define WIRE_INDEX_LIMIT   (1ull << 62) /* terms and indexes: sums never overflow */
+
+struct wire_message {
+    struct raft_message raft;
+    uint64_t round;    /* AppendEntries and its result */
+    struct slice dump; /* InstallSnapshot: borrows the bytes; raft.data is left empty */
+};
+
+/* Appends. InstallSnapshot takes its data from `dump`. */
+bool wire_encode(struct buffer *out, const struct wire_message *message);
+/* Fills a message whose memory is libraft's to free once delivered, else
+ * wire_free. False, with nothing to free, when malformed. */
+bool wire_decode(struct slice bytes, struct wire_message *ret_message);
+void wire_free(struct wire_message *message);
+
+#endif

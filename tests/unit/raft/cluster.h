@@ -1,0 +1,394 @@
+/* A little cluster in one process for unit tests: replicas on real LMDB in
+ * temporary directories, stepped by hand on simulated time, messages in a queue
+ * that tests may drop or look at. One thread. */
+#ifndef GW_TESTS_UNIT_RAFT_CLUSTER_H
+#define GW_TESTS_UNIT_RAFT_CLUSTER_H
+
+#include "raft/command.h"
+#include "raft/conf.h"
+#include "raft/fsm.h"
+#include "raft/replica.h"
+#include "store/dump.h"
+#include "store/meta.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NODES 5
+
+struct envelope {
+    struct list_link link;
+    uint64_t from, to, due_ms;
+    char *bytes;
+    size_t size;
+};
+
+struct member_node {
+    uint64_t id;
+    char dir[64];
+    struct env *env;
+    struct store *store;
+    struct replica *replica;
+    bool is_up, is_cut; /* cut: its messages are lost, both ways */
+    struct fsm fsm;
+    unsigned replies;
+    enum result last_result;
+    uint64_t last_index, last_number;
+    struct store_answer last_answer;
+    unsigned dumps_wanted;
+    unsigned guards_off;
+    uint64_t snapshot_threshold;
+    unsigned snapshot_trailing;
+};
+
+struct cluster {
+    uint64_t now_ms;
+    unsigned count;
+    struct member_node nodes[NODES + 1]; /* [id] */
+    struct list_link mail;
+    /* A test's own look at each message; false drops it. */
+    bool (*inspect)(struct cluster *cluster, const struct envelope *envelope);
+    struct rng rng;
+};
+
+static struct cluster *the_cluster;
+
+static void cluster_send(void *owner, uint64_t to, struct slice message, bool bulk)
+{
+    struct member_node *node = owner;
+    struct envelope *envelope = calloc(1, sizeof *envelope);
+
+    (void)bulk;
+    envelope->from = node->id;
+    envelope->to = to;
+    envelope->due_ms = the_cluster->now_ms + 1;
+    envelope->size = message.size;
+    envelope->bytes = malloc(message.size);
+    memcpy(envelope->bytes, message.data, message.size);
+    list_append(&the_cluster->mail, &envelope->link);
+}
+
+static void cluster_reply(void *owner, void *tag, const struct replica_reply *reply)
+{
+    struct member_node *node = owner;
+    struct command_detail detail = {0};
+
+    (void)tag;
+    node->replies++;
+    node->last_result = reply->result;
+    node->last_index = reply->index;
+    node->last_answer = reply->answer;
+    node->last_answer.detail = (struct slice){"", 0};
+    if (command_detail_unpack(reply->answer.detail, &detail))
+        node->last_number = detail.number;
+}
+
+static void cluster_dump(void *owner, uint64_t to)
+{
+    struct member_node *node = owner;
+    struct buffer dump;
+
+    node->dumps_wanted++;
+    buffer_init(&dump, 0);
+    assert_int_equal(dump_build(node->env, &dump), GW_OK);
+    replica_dump_ready(node->replica, to, buffer_slice(&dump));
+    buffer_deinit(&dump);
+}
+
+static void node_open(struct cluster *cluster, uint64_t id)
+{
+    struct member_node *node = &cluster->nodes[id];
+    struct error err;
+    struct replica_options options = {.id = id,
+                                      .now_ms = cluster->now_ms,
+                                      .heartbeat_ms = 50,
+                                      .election_ms = 300,
+                                      .snapshot_threshold = node->snapshot_threshold,
+                                      .snapshot_trailing = node->snapshot_trailing,
+                                      .transfer_ms = 3000,
+                                      .guards_off = node->guards_off,
+                                      .owner = node,
+                                      .send = cluster_send,
+                                      .reply = cluster_reply,
+                                      .dump_wanted = cluster_dump};
+
+    node->fsm = (struct fsm){cluster_commands, cluster_command_count};
+    if (env_open(&(struct env_options){.dir = node->dir, .create = true, .map_size_bytes = 1u << 28},
+                 &node->env, &err) != GW_OK)
+        fail_msg("%s", err.text);
+    if (store_open(&(struct store_options){.env = node->env,
+                                           .apply = fsm_apply,
+                                           .owner = &node->fsm,
+                                           .lazy_us = 5000},
+                   &node->store, &err) != GW_OK)
+        fail_msg("%s", err.text);
+    options.store = node->store;
+    rng_init(&options.rng, id * 7919 + cluster->now_ms);
+    if (replica_open(&options, &node->replica, &err) != GW_OK)
+        fail_msg("%s", err.text);
+    node->is_up = true;
+}
+
+static void node_close(struct cluster *cluster, uint64_t id)
+{
+    struct member_node *node = &cluster->nodes[id];
+
+    if (!node->is_up)
+        return;
+    node->is_up = false;
+    replica_close(node->replica);
+    store_close(node->store);
+    env_close(node->env);
+    node->replica = NULL;
+    node->store = NULL;
+    node->env = NULL;
+}
+
+static void node_bootstrap(struct cluster *cluster, uint64_t id, unsigned voters)
+{
+    struct member_node *node = &cluster->nodes[id];
+    struct raft_configuration conf;
+    struct error err;
+    struct env *env;
+    char address[24];
+
+    raft_configuration_init(&conf);
+    for (unsigned i = 1; i <= voters; i++) {
+        snprintf(address, sizeof address, "%u", i);
+        assert_int_equal(raft_configuration_add(&conf, i, address, RAFT_VOTER), 0);
+    }
+    struct slice bytes = conf_encode(&conf);
+    raft_configuration_close(&conf);
+    if (env_open(&(struct env_options){.dir = node->dir, .create = true, .map_size_bytes = 1u << 28},
+                 &env, &err) != GW_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(store_bootstrap(env, bytes, NULL, 0, &err), GW_OK);
+    env_close(env);
+    free((void *)(uintptr_t)bytes.data);
+}
+
+static void cluster_init(struct cluster *cluster, unsigned count)
+{
+    memset(cluster, 0, sizeof *cluster);
+    the_cluster = cluster;
+    cluster->now_ms = 1000;
+    cluster->count = count;
+    list_init(&cluster->mail);
+    rng_init(&cluster->rng, 42);
+    for (unsigned i = 1; i <= NODES; i++) {
+        struct member_node *node = &cluster->nodes[i];
+        node->id = i;
+        snprintf(node->dir, sizeof node->dir, "/tmp/gw-unit-raft-XXXXXX");
+        if (i <= count)
+            assert_non_null(mkdtemp(node->dir));
+    }
+}
+
+static void cluster_open(struct cluster *cluster)
+{
+    for (unsigned i = 1; i <= cluster->count; i++) {
+        node_bootstrap(cluster, i, cluster->count);
+        node_open(cluster, i);
+    }
+}
+
+static void cluster_deinit(struct cluster *cluster)
+{
+    struct list_link *link;
+
+    for (unsigned i = 1; i <= cluster->count; i++) {
+        char command[128];
+
+        node_close(cluster, i);
+        snprintf(command, sizeof command, "rm -rf %s", cluster->nodes[i].dir);
+        assert_int_equal(system(command), 0);
+    }
+    while ((link = list_take_first(&cluster->mail)) != NULL) {
+        struct envelope *envelope = container_of(link, struct envelope, link);
+        free(envelope->bytes);
+        free(envelope);
+    }
+}
+
+static void cluster_step_stores(struct cluster *cluster)
+{
+    for (unsigned i = 1; i <= cluster->count; i++) {
+        struct member_node *node = &cluster->nodes[i];
+        uint64_t next;
+
+        if (node->is_up && store_step(node->store, cluster->now_ms * 1000, &next))
+            replica_completed(node->replica, cluster->now_ms);
+    }
+}
+
+/* One millisecond. */
+static void cluster_step(struct cluster *cluster)
+{
+    struct list_link due;
+
+    cluster->now_ms++;
+    list_init(&due);
+    list_each(&cluster->mail, link)
+    {
+        if (container_of(link, struct envelope, link)->due_ms <= cluster->now_ms) {
+            list_remove(link);
+            list_append(&due, link);
+        }
+    }
+    struct list_link *link;
+    while ((link = list_take_first(&due)) != NULL) {
+        struct envelope *envelope = container_of(link, struct envelope, link);
+        struct member_node *from = &cluster->nodes[envelope->from];
+        struct member_node *to = &cluster->nodes[envelope->to];
+
+        if (envelope->to <= cluster->count && to->is_up && !to->is_cut && !from->is_cut &&
+            (cluster->inspect == NULL || cluster->inspect(cluster, envelope)))
+            assert_int_equal(replica_receive(to->replica, envelope->from,
+                                             slice_of(envelope->bytes, envelope->size),
+                                             cluster->now_ms),
+                             GW_OK);
+        free(envelope->bytes);
+        free(envelope);
+    }
+    for (unsigned i = 1; i <= cluster->count; i++)
+        if (cluster->nodes[i].is_up)
+            replica_tick(cluster->nodes[i].replica, cluster->now_ms);
+    cluster_step_stores(cluster);
+}
+
+static void cluster_run(struct cluster *cluster, unsigned ms)
+{
+    while (ms-- > 0)
+        cluster_step(cluster);
+}
+
+static struct replica_view view_of(const struct member_node *node)
+{
+    struct replica_view view;
+
+    replica_view(node->replica, &view);
+    return view;
+}
+
+/* The id of a ready leader; fails after ten simulated seconds. */
+static uint64_t cluster_leader(struct cluster *cluster)
+{
+    for (unsigned ms = 0; ms < 10000; ms++) {
+        for (unsigned i = 1; i <= cluster->count; i++) {
+            struct member_node *node = &cluster->nodes[i];
+            if (node->is_up && !node->is_cut) {
+                struct replica_view view = view_of(node);
+                if (view.state == REPLICA_LEADER && view.is_ready)
+                    return i;
+            }
+        }
+        cluster_step(cluster);
+    }
+    fail_msg("no leader within 10 s");
+    return 0;
+}
+
+static uint64_t conf_sequence_of(struct member_node *node)
+{
+    struct record_state state;
+    struct txn *txn;
+
+    assert_int_equal(env_begin_read(node->env, &txn), GW_OK);
+    assert_int_equal(record_state_get(txn, &state), GW_OK);
+    txn_abort(txn);
+    return state.conf_sequence;
+}
+
+static struct record_state state_of(struct member_node *node)
+{
+    struct record_state state;
+    struct txn *txn;
+
+    assert_int_equal(env_begin_read(node->env, &txn), GW_OK);
+    assert_int_equal(record_state_get(txn, &state), GW_OK);
+    txn_abort(txn);
+    return state;
+}
+
+static enum result propose_put(struct cluster *cluster, uint64_t id, const char *key,
+                               const char *value)
+{
+    struct member_node *node = &cluster->nodes[id];
+    struct transaction_item item = {.key = slice_from_string(key),
+                                    .value = slice_from_string(value)};
+    struct transaction transaction = {
+        .conf_sequence = conf_sequence_of(node), .items = &item, .item_count = 1};
+    struct command_header header = {.actor = SLICE("test")};
+    struct buffer command;
+    enum result result;
+
+    buffer_init(&command, 0);
+    assert_true(transaction_encode(&command, &header, &transaction));
+    result = replica_propose(node->replica, buffer_slice(&command), cluster->now_ms,
+                             1700000000000ull + cluster->now_ms, NULL);
+    buffer_deinit(&command);
+    return result;
+}
+
+/* Proposes at the leader and waits for the answer. */
+static enum result cluster_put(struct cluster *cluster, const char *key, const char *value)
+{
+    uint64_t leader = cluster_leader(cluster);
+    struct member_node *node = &cluster->nodes[leader];
+    unsigned replies = node->replies;
+    enum result result = propose_put(cluster, leader, key, value);
+
+    if (result != GW_OK)
+        return result;
+    for (unsigned ms = 0; ms < 5000 && node->replies == replies; ms++)
+        cluster_step(cluster);
+    assert_int_equal(node->replies, replies + 1);
+    return node->last_result;
+}
+
+static bool node_has(struct member_node *node, const char *key, const char *value)
+{
+    struct record record;
+    struct txn *txn;
+
+    assert_int_equal(env_begin_read(node->env, &txn), GW_OK);
+    bool has = record_get(txn, slice_from_string(key), &record) == GW_OK &&
+               slice_equal(record.value, slice_from_string(value));
+    txn_abort(txn);
+    return has;
+}
+
+/* All nodes that are up have applied as much, with the same digest. */
+static bool cluster_is_even(struct cluster *cluster)
+{
+    struct record_state first = {0};
+    bool has_first = false;
+
+    for (unsigned i = 1; i <= cluster->count; i++) {
+        if (!cluster->nodes[i].is_up || cluster->nodes[i].is_cut)
+            continue;
+        struct record_state state = state_of(&cluster->nodes[i]);
+        if (has_first && (state.applied != first.applied || state.digest != first.digest))
+            return false;
+        first = state;
+        has_first = true;
+    }
+    return true;
+}
+
+static void cluster_settle(struct cluster *cluster)
+{
+    for (unsigned ms = 0; ms < 20000; ms++) {
+        if (ms > 100 && cluster_is_even(cluster))
+            return;
+        cluster_step(cluster);
+    }
+    fail_msg("nodes differ after 20 s");
+}
+
+#endif

@@ -1,0 +1,272 @@
+/* Three replicas in one process: elections, writes, reads, restarts. */
+#include "tests/unit/raft/cluster.h"
+
+static void three_nodes_elect_one_leader_and_replicate(void **state)
+{
+    struct cluster c;
+
+    (void)state;
+    cluster_init(&c, 3);
+    cluster_open(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    assert_int_equal(cluster_put(&c, "route/b", "2"), GW_OK);
+    cluster_settle(&c);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_true(node_has(&c.nodes[i], "route/a", "1"));
+        assert_true(node_has(&c.nodes[i], "route/b", "2"));
+    }
+    cluster_deinit(&c);
+}
+
+static void a_follower_sees_a_write_within_milliseconds(void **state)
+{
+    struct cluster c;
+
+    (void)state;
+    cluster_init(&c, 3);
+    cluster_open(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    cluster_run(&c, 10);
+    for (unsigned i = 1; i <= 3; i++)
+        assert_true(node_has(&c.nodes[i], "route/a", "1"));
+    cluster_deinit(&c);
+}
+
+static void a_restart_keeps_everything_acknowledged(void **state)
+{
+    struct cluster c;
+    char value[16];
+
+    (void)state;
+    cluster_init(&c, 3);
+    cluster_open(&c);
+    for (unsigned round = 0; round < 10; round++) {
+        snprintf(value, sizeof value, "%u", round);
+        assert_int_equal(cluster_put(&c, "route/a", value), GW_OK);
+        for (unsigned i = 1; i <= 3; i++)
+            node_close(&c, i);
+        for (unsigned i = 1; i <= 3; i++)
+            node_open(&c, i);
+        cluster_leader(&c);
+        cluster_settle(&c);
+        for (unsigned i = 1; i <= 3; i++)
+            assert_true(node_has(&c.nodes[i], "route/a", value));
+    }
+    cluster_deinit(&c);
+}
+
+static void a_new_leader_takes_over_and_the_old_one_follows(void **state)
+{
+    struct cluster c;
+    uint64_t first, second;
+
+    (void)state;
+    cluster_init(&c, 3);
+    cluster_open(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    first = cluster_leader(&c);
+    node_close(&c, first);
+    second = cluster_leader(&c);
+    assert_int_not_equal(first, second);
+    assert_int_equal(cluster_put(&c, "route/a", "2"), GW_OK);
+    node_open(&c, first);
+    cluster_settle(&c);
+    assert_true(node_has(&c.nodes[first], "route/a", "2"));
+    cluster_deinit(&c);
+}
+
+static void a_read_confirms_leadership_and_writes_nothing(void **state)
+{
+    struct cluster c;
+    uint64_t leader, last;
+    unsigned replies;
+
+    (void)state;
+    cluster_init(&c, 3);
+    cluster_open(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    cluster_settle(&c);
+    leader = cluster_leader(&c);
+    last = view_of(&c.nodes[leader]).last;
+    replies = c.nodes[leader].replies;
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(replica_barrier(c.nodes[leader].replica, c.now_ms, NULL), GW_OK);
+    assert_int_equal(c.nodes[leader].replies, replies); /* not before a round trip */
+    cluster_run(&c, 10);
+    assert_int_equal(c.nodes[leader].replies, replies + 10);
+    assert_int_equal(c.nodes[leader].last_result, GW_OK);
+    assert_int_equal(view_of(&c.nodes[leader]).last, last);
+    cluster_deinit(&c);
+}
+
+static void a_cut_off_leader_confirms_no_read(void **state)
+{
+    struct cluster c;
+    uint64_t leader;
+    unsigned replies;
+
+    (void)state;
+    cluster_init(&c, 3);
+    cluster_open(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    cluster_settle(&c);
+    leader = cluster_leader(&c);
+    c.nodes[leader].is_cut = true;
+    replies = c.nodes[leader].replies;
+    assert_int_equal(replica_barrier(c.nodes[leader].replica, c.now_ms, NULL), GW_OK);
+    cluster_run(&c, 2000);
+    assert_int_equal(c.nodes[leader].replies, replies + 1);
+    assert_int_equal(c.nodes[leader].last_result, GW_NOT_LEADER);
+    assert_int_equal(replica_barrier(c.nodes[leader].replica, c.now_ms, NULL), GW_NOT_LEADER);
+    cluster_deinit(&c);
+}
+
+static void a_write_in_flight_when_leadership_is_lost_is_unknown(void **state)
+{
+    struct cluster c;
+    uint64_t leader;
+    unsigned replies;
+
+    (void)state;
+    cluster_init(&c, 3);
+    cluster_open(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    leader = cluster_leader(&c);
+    c.nodes[leader].is_cut = true;
+    replies = c.nodes[leader].replies;
+    assert_int_equal(propose_put(&c, leader, "route/a", "2"), GW_OK);
+    cluster_run(&c, 2000);
+    assert_int_equal(c.nodes[leader].replies, replies + 1);
+    assert_int_equal(c.nodes[leader].last_result, GW_UNKNOWN_OUTCOME);
+    assert_int_equal(propose_put(&c, leader, "route/a", "3"), GW_NOT_LEADER);
+    c.nodes[leader].is_cut = false;
+    assert_int_equal(cluster_put(&c, "route/a", "4"), GW_OK);
+    cluster_settle(&c);
+    assert_true(node_has(&c.nodes[leader], "route/a", "4"));
+    cluster_deinit(&c);
+}
+
+static void a_lagging_follower_gets_a_dump(void **state)
+{
+    struct cluster c;
+    uint64_t leader, lagging;
+    char key[32];
+
+    (void)state;
+    cluster_init(&c, 3);
+    for (unsigned i = 1; i <= 3; i++) {
+        c.nodes[i].snapshot_threshold = 20;
+        c.nodes[i].snapshot_trailing = 5;
+    }
+    cluster_open(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    leader = cluster_leader(&c);
+    lagging = leader % 3 + 1;
+    c.nodes[lagging].is_cut = true;
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(key, sizeof key, "route/r%u", i);
+        assert_int_equal(cluster_put(&c, key, "x"), GW_OK);
+    }
+    c.nodes[lagging].is_cut = false;
+    cluster_settle(&c);
+    assert_true(node_has(&c.nodes[lagging], "route/r99", "x"));
+    assert_true(replica_counters(c.nodes[lagging].replica)->dumps_installed > 0);
+    node_close(&c, lagging);
+    node_open(&c, lagging);
+    assert_int_equal(cluster_put(&c, "route/a", "2"), GW_OK);
+    cluster_settle(&c);
+    assert_true(node_has(&c.nodes[lagging], "route/a", "2"));
+    cluster_deinit(&c);
+}
+
+static void a_lone_founder_leads_at_once_and_grows(void **state)
+{
+    struct cluster c;
+    enum result result = GW_AGAIN;
+
+    (void)state;
+    cluster_init(&c, 3);
+    node_bootstrap(&c, 1, 1);
+    for (unsigned i = 1; i <= 3; i++)
+        node_open(&c, i); /* 2 and 3 know nothing yet */
+    assert_int_equal(cluster_leader(&c), 1);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    for (uint64_t id = 2; id <= 3; id++) {
+        for (unsigned step = 0; step < 3; step++) {
+            for (unsigned ms = 0; ms < 3000; ms++) {
+                result = step == 0   ? replica_add(c.nodes[1].replica, id)
+                         : step == 1 ? replica_assign(c.nodes[1].replica, id, REPLICA_STANDBY)
+                                     : replica_assign(c.nodes[1].replica, id, REPLICA_VOTER);
+                if (result != GW_AGAIN)
+                    break;
+                cluster_step(&c);
+            }
+            assert_int_equal(result, GW_OK);
+            cluster_run(&c, 200);
+        }
+    }
+    struct replica_view view = view_of(&c.nodes[1]);
+    assert_int_equal(view.server_count, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(view.servers[i].role, REPLICA_VOTER);
+    node_close(&c, 1);
+    assert_int_equal(cluster_put(&c, "route/b", "2"), GW_OK);
+    cluster_deinit(&c);
+}
+
+static void leadership_is_handed_over_when_asked(void **state)
+{
+    struct cluster c;
+    uint64_t leader;
+
+    (void)state;
+    cluster_init(&c, 3);
+    cluster_open(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    cluster_settle(&c);
+    leader = cluster_leader(&c);
+    assert_int_equal(replica_transfer(c.nodes[leader].replica, 0), GW_OK);
+    cluster_run(&c, 100);
+    assert_int_not_equal(cluster_leader(&c), leader);
+    assert_int_equal(cluster_put(&c, "route/a", "2"), GW_OK);
+    cluster_deinit(&c);
+}
+
+static void a_disk_error_halts_the_member_and_the_others_go_on(void **state)
+{
+    struct cluster c;
+    uint64_t leader;
+
+    (void)state;
+    cluster_init(&c, 3);
+    cluster_open(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    cluster_settle(&c);
+    leader = cluster_leader(&c);
+    replica_halt(c.nodes[leader].replica);
+    assert_int_equal(view_of(&c.nodes[leader]).state, REPLICA_HALTED);
+    assert_int_equal(propose_put(&c, leader, "route/a", "2"), GW_HALTED);
+    c.nodes[leader].is_cut = true;
+    assert_int_equal(cluster_put(&c, "route/a", "3"), GW_OK);
+    assert_true(node_has(&c.nodes[leader], "route/a", "1")); /* and can be read */
+    cluster_deinit(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(three_nodes_elect_one_leader_and_replicate),
+        cmocka_unit_test(a_follower_sees_a_write_within_milliseconds),
+        cmocka_unit_test(a_restart_keeps_everything_acknowledged),
+        cmocka_unit_test(a_new_leader_takes_over_and_the_old_one_follows),
+        cmocka_unit_test(a_read_confirms_leadership_and_writes_nothing),
+        cmocka_unit_test(a_cut_off_leader_confirms_no_read),
+        cmocka_unit_test(a_write_in_flight_when_leadership_is_lost_is_unknown),
+        cmocka_unit_test(a_lagging_follower_gets_a_dump),
+        cmocka_unit_test(a_lone_founder_leads_at_once_and_grows),
+        cmocka_unit_test(leadership_is_handed_over_when_asked),
+        cmocka_unit_test(a_disk_error_halts_the_member_and_the_others_go_on),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
