@@ -1,0 +1,483 @@
+/* Beginning, deciding, ending.
+ *
+ * All that looks at the request's head happens in exchange_begin, while its
+ * bytes are in the read buffer: routing, the head for the upstream (which is
+ * kept: attempts repeat it), the values of response headers. After that the
+ * head's bytes are gone. */
+#include "node/proxy/exchange.h"
+
+#include "http/uri.h"
+#include "node/proxy/attempt.h"
+#include "node/proxy/forwarded.h"
+#include "node/proxy/relay.h"
+#include "node/proxy/reply.h"
+#include "node/proxy/request_id.h"
+
+#include <stdlib.h>
+
+static void on_deadline(struct deadline *deadline, uint64_t now_ms);
+
+/* ---- memory ---- */
+
+static struct exchange *exchange_take(struct client *client)
+{
+    struct worker *worker = client->worker;
+    struct exchange *exchange = worker->free_exchanges;
+    if (exchange != NULL) {
+        worker->free_exchanges = exchange->next_free;
+    } else {
+        exchange = malloc(sizeof *exchange);
+        if (exchange == NULL)
+            return NULL;
+        worker->allocated++;
+        arena_init(&exchange->arena, 0, 0);
+        deadline_init(&exchange->deadline, &worker->loop, on_deadline);
+    }
+    /* The arena keeps its memory, and the deadline may still stand on the wheel. */
+    size_t kept = offsetof(struct exchange, phase);
+    memset((char *)exchange + kept, 0, sizeof *exchange - kept);
+    exchange->worker = worker;
+    exchange->client = client;
+    exchange->serving = serving_pin(client->acceptor->serving);
+    exchange->plan = NULL;
+    exchange->route = worker->counts.unmatched;
+    exchange->next_free = NULL;
+    exchange->total_due_ms = exchange->try_due_ms = UINT64_MAX;
+    exchange->phase = PHASE_WAIT;
+    exchange->started_us = uv_hrtime() / 1000;
+    client->exchange = exchange;
+    worker->exchange_count++;
+    return exchange;
+}
+
+static void exchange_release(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    if (exchange->is_retrying)
+        retry_budget_give(&exchange->service->live->budget);
+    if (exchange->is_in_budget)
+        retry_budget_leave(&exchange->service->live->budget);
+    block_give(&worker->blocks, exchange->held);
+    exchange->held = NULL;
+    deadline_set(&exchange->deadline, UINT64_MAX);
+    serving_unpin(exchange->serving);
+    arena_reset(&exchange->arena);
+    exchange->phase = PHASE_FREE;
+    exchange->client->exchange = NULL;
+    exchange->client = NULL;
+    exchange->next_free = worker->free_exchanges;
+    worker->free_exchanges = exchange;
+    worker->exchange_count--;
+}
+
+void exchange_free_all(struct worker *worker)
+{
+    struct exchange *exchange;
+    while ((exchange = worker->free_exchanges) != NULL) {
+        worker->free_exchanges = exchange->next_free;
+        arena_deinit(&exchange->arena);
+        free(exchange);
+    }
+}
+
+/* ---- the end ---- */
+
+static void account(struct exchange *exchange)
+{
+    struct counts *counts = &exchange->worker->counts;
+    counts_request(counts, exchange->route, (enum http_method)exchange->method,
+                   exchange->status, uv_hrtime() / 1000 - exchange->started_us,
+                   exchange->body_size, exchange->answer_size);
+    if (exchange->reason != REASON_NONE)
+        counts_reason(counts, exchange->route, (enum reason)exchange->reason);
+}
+
+bool exchange_closes(const struct exchange *exchange)
+{
+    const struct client *client = exchange->client;
+    return client->wants_close || !exchange->client_keep_alive ||
+           exchange->worker->drain != DRAIN_NONE || client->acceptor->is_closing;
+}
+
+static void exchange_over(struct exchange *exchange)
+{
+    struct client *client = exchange->client;
+    if (exchange_closes(exchange) || !exchange->body_done)
+        client->wants_close = true;
+    account(exchange);
+    exchange_release(exchange);
+    client_exchange_done(client);
+}
+
+void exchange_finish(struct exchange *exchange, bool is_queued)
+{
+    if (is_queued) {
+        exchange->phase = PHASE_FLUSH;
+        exchange_rearm(exchange);
+        return;
+    }
+    exchange_over(exchange);
+}
+
+void exchange_drained(struct exchange *exchange)
+{
+    if (exchange->phase == PHASE_FLUSH)
+        exchange_over(exchange);
+    else if (exchange->upstream != NULL && exchange->phase == PHASE_RELAY) {
+        exchange_touch(exchange);
+        if (!flow_read(&exchange->upstream->flow))
+            attempt_ended(exchange, UV_ENOMEM);
+    }
+}
+
+void exchange_client_gone(struct exchange *exchange)
+{
+    attempt_cancel(exchange);
+    /* An answer under way keeps the status its client saw. */
+    if (!exchange->answer_started)
+        exchange->status = reason_text(REASON_CLIENT_CLOSED)->status;
+    exchange->reason = REASON_CLIENT_CLOSED;
+    account(exchange);
+    exchange_release(exchange);
+}
+
+void exchange_fail(struct exchange *exchange, enum reason reason)
+{
+    struct client *client = exchange->client;
+    if (!exchange->answer_started) {
+        exchange->body_discard = true;
+        reply_problem(exchange, reason, 0);
+        return;
+    }
+    exchange->reason = (uint8_t)reason;
+    account(exchange);
+    exchange_release(exchange);
+    client_abort(client);
+}
+
+/* ---- time ---- */
+
+void exchange_rearm(struct exchange *exchange)
+{
+    uint64_t due_ms = exchange->total_due_ms;
+    if (exchange->phase == PHASE_FLUSH) { /* the client's own timer sees to that */
+        deadline_set(&exchange->deadline, due_ms);
+        return;
+    }
+    if (exchange->phase < PHASE_RELAY && exchange->try_due_ms < due_ms)
+        due_ms = exchange->try_due_ms;
+    if (exchange->idle_ms > 0 && (exchange->phase == PHASE_RELAY || !exchange->body_done) &&
+        exchange->active_ms + exchange->idle_ms < due_ms)
+        due_ms = exchange->active_ms + exchange->idle_ms;
+    deadline_set(&exchange->deadline, due_ms);
+}
+
+static bool is_idle_too_long(const struct exchange *exchange, uint64_t now_ms)
+{
+    if (exchange->idle_ms == 0 || exchange->active_ms + exchange->idle_ms > now_ms)
+        return false;
+    /* A client that does not read is the business of its write stall. */
+    return (exchange->phase == PHASE_RELAY || !exchange->body_done) &&
+           !flow_is_writing(&exchange->client->flow);
+}
+
+static void on_deadline(struct deadline *deadline, uint64_t now_ms)
+{
+    struct exchange *exchange = container_of(deadline, struct exchange, deadline);
+    if (exchange->phase == PHASE_FREE)
+        return;
+    bool waits_for_client = !exchange->body_done && exchange->phase != PHASE_RELAY;
+    if (exchange->total_due_ms <= now_ms) {
+        bool at_upstream = exchange->endpoint != NULL && !waits_for_client;
+        enum reason reason = at_upstream ? REASON_UPSTREAM_TIMEOUT : REASON_REQUEST_TIMEOUT;
+        if (exchange->phase == PHASE_CONNECT || exchange->phase == PHASE_RESOLVE)
+            reason = REASON_UPSTREAM_CONNECT;
+        attempt_give_up(exchange);
+        exchange_fail(exchange, reason);
+    } else if (exchange->phase < PHASE_RELAY && exchange->try_due_ms <= now_ms) {
+        attempt_due(exchange);
+    } else if (is_idle_too_long(exchange, now_ms)) {
+        enum reason reason =
+            waits_for_client ? REASON_REQUEST_TIMEOUT : REASON_UPSTREAM_TIMEOUT;
+        if (waits_for_client)
+            attempt_cancel(exchange);
+        else
+            attempt_give_up(exchange);
+        exchange_fail(exchange, reason);
+    } else {
+        if (exchange->idle_ms > 0 && exchange->active_ms + exchange->idle_ms <= now_ms)
+            exchange_touch(exchange); /* waits for a slow reader: look again later */
+        exchange_rearm(exchange);
+    }
+}
+
+/* ---- the beginning ---- */
+
+/* The one service of a split: the first whose `when` holds, else by weight. */
+static const struct target_service *choose_service(struct exchange *exchange,
+                                                   const struct http_message *message)
+{
+    const struct plan *plan = exchange->plan;
+    if (plan->split_count == 1 && plan->splits[0].when_header.size == 0 &&
+        plan->splits[0].when_cookie.size == 0)
+        return plan->splits[0].service;
+    for (uint32_t i = 0; i < plan->split_count; i++) {
+        const struct plan_split *split = &plan->splits[i];
+        struct slice value = {NULL, 0};
+        if (split->when_header.size > 0) {
+            const struct http_header *header =
+                message_find(message, split->when_header, NULL);
+            if (header == NULL)
+                continue;
+            value = header->value;
+        } else if (split->when_cookie.size > 0) {
+            struct slice cookies = message_value(message, HTTP_HEADER_COOKIE);
+            struct slice pair;
+            bool found = false;
+            while (!found && slice_next(&cookies, ';', &pair)) {
+                pair = slice_trim(pair);
+                size_t equals = slice_find_byte(pair, '=');
+                if (equals != SIZE_MAX &&
+                    slice_equal(slice_sub(pair, 0, equals), split->when_cookie)) {
+                    value = slice_from(pair, equals + 1);
+                    found = true;
+                }
+            }
+            if (!found)
+                continue;
+        } else {
+            continue;
+        }
+        if (split->when_present || slice_equal(value, split->when_exact))
+            return split->service;
+    }
+    if (plan->weight_total == 0)
+        return NULL;
+    uint64_t draw = rng_below(&exchange->worker->rng, plan->weight_total);
+    for (uint32_t i = 0; i < plan->split_count; i++) {
+        if (draw < plan->splits[i].weight)
+            return plan->splits[i].service;
+        draw -= plan->splits[i].weight;
+    }
+    return NULL;
+}
+
+static bool expand_changes(struct exchange *exchange, const struct template_vars *vars)
+{
+    const struct plan *plan = exchange->plan;
+    if (plan->response_header_count == 0)
+        return true;
+    exchange->changes = arena_alloc(&exchange->arena, plan->response_header_count *
+                                                          sizeof *exchange->changes);
+    if (exchange->changes == NULL)
+        return false;
+    for (uint32_t i = 0; i < plan->response_header_count; i++) {
+        const struct header_change *from = &plan->response_headers[i];
+        struct exchange_change *to = &exchange->changes[i];
+        *to = (struct exchange_change){.name = from->name, .add = from->add};
+        if (from->value == NULL)
+            continue;
+        to->value = template_expand(from->value, vars, &exchange->arena);
+        if (to->value.data == NULL)
+            return false;
+        /* The template may have given back a piece of the read buffer. */
+        to->value = arena_copy(&exchange->arena, to->value);
+        if (to->value.data == NULL)
+            to->value = SLICE("");
+    }
+    exchange->change_count = plan->response_header_count;
+    return true;
+}
+
+/* The body's framing and limit. */
+static bool begin_body(struct exchange *exchange, const struct http_message *message)
+{
+    const struct snapshot_listener *config = exchange->client->acceptor->config;
+    exchange->framing = message->framing;
+    exchange->body_left = message->content_length;
+    exchange->body_done = message->framing == HTTP_FRAMING_NONE;
+    exchange->held_is_all = true;
+    if (message->framing == HTTP_FRAMING_CHUNKED)
+        chunked_init(&exchange->body_chunked);
+    if (message->framing == HTTP_FRAMING_LENGTH && message->content_length == 0)
+        exchange->body_done = true;
+    exchange->body_limit = exchange->plan != NULL && exchange->plan->body_bytes != GW_ABSENT
+                               ? exchange->plan->body_bytes
+                               : config->body_bytes;
+    return exchange->body_limit == 0 || message->framing != HTTP_FRAMING_LENGTH ||
+           message->content_length <= exchange->body_limit;
+}
+
+/* The gateway answers by itself: what is there of the body is passed over. */
+static void refuse(struct exchange *exchange, enum reason reason, uint32_t allowed,
+                   struct slice *rest)
+{
+    exchange->body_discard = true;
+    if (!exchange->body_done)
+        relay_request(exchange, rest);
+    reply_problem(exchange, reason, allowed);
+}
+
+static bool write_head(struct exchange *exchange, const struct http_message *message,
+                       struct template_vars *vars)
+{
+    struct h1_write out;
+    const struct route_query *query = vars->query;
+    struct slice target = message->target_form == HTTP_TARGET_ASTERISK
+                              ? SLICE("*")
+                              : plan_rewrite_target(exchange->plan, query->path,
+                                                    query->query, vars, &exchange->arena);
+    h1_write_init(&out, exchange->worker->head, CORE_HEAD_BYTES);
+    forwarded_request(&out, exchange, message, target, vars);
+    if (out.failed)
+        return false;
+    exchange->head = arena_copy(&exchange->arena, h1_write_slice(&out));
+    return exchange->head.data != NULL;
+}
+
+static void say_continue(struct client *client)
+{
+    static char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    uv_buf_t buf = uv_buf_init(text, sizeof text - 1);
+    client_send(client, &buf, 1); /* a failure shows again soon enough */
+}
+
+static void proxy(struct exchange *exchange, const struct http_message *message,
+                  struct template_vars *vars, struct slice *rest)
+{
+    const struct plan *plan = exchange->plan;
+    struct worker *worker = exchange->worker;
+    const struct target_service *target = choose_service(exchange, message);
+    if (target == NULL) {
+        refuse(exchange, REASON_NO_ENDPOINT, 0, rest);
+        return;
+    }
+    exchange->service = &exchange->serving->services[target->number];
+    vars->service = target->name;
+    if (!expand_changes(exchange, vars)) {
+        refuse(exchange, REASON_OVERLOADED, 0, rest);
+        return;
+    }
+    if (!write_head(exchange, message, vars)) {
+        refuse(exchange, REASON_HEADER_TOO_LARGE, 0, rest);
+        return;
+    }
+    exchange->total_due_ms = core_after(worker, plan->timeout_ms);
+    exchange->idle_ms = plan->idle_ms;
+    exchange->keep_held = http_method_is_idempotent((enum http_method)exchange->method) ||
+                          (plan->retry.methods & 1u << exchange->method) != 0;
+    retry_budget_enter(&exchange->service->live->budget);
+    exchange->is_in_budget = true;
+    exchange_touch(exchange);
+    if (!exchange->body_done) {
+        if (message->expect_continue && rest->size == 0)
+            say_continue(exchange->client);
+        exchange_body(exchange, rest);
+        if (exchange->phase == PHASE_FREE || exchange->answer_started)
+            return;
+    }
+    attempt_start(exchange);
+}
+
+void exchange_begin(struct client *client, const struct http_message *message,
+                    struct slice *rest)
+{
+    struct worker *worker = client->worker;
+    struct exchange *exchange = exchange_take(client);
+    if (exchange == NULL) {
+        reply_malformed(client, 503, REASON_OVERLOADED);
+        return;
+    }
+    exchange->method = message->method;
+    exchange->minor = message->minor;
+    exchange->client_keep_alive = message->keep_alive;
+    exchange->request_id =
+        request_id_make(worker, &exchange->arena,
+                        message_header(message, HTTP_HEADER_X_REQUEST_ID) != NULL &&
+                                forwarded_is_trusted(client)
+                            ? message_value(message, HTTP_HEADER_X_REQUEST_ID)
+                            : (struct slice){NULL, 0});
+
+    struct uri_host host = {.host = {NULL, 0}};
+    struct slice path = message->path;
+    char lower[URI_HOST_MAX + 1];
+    char *room = arena_alloc(&exchange->arena, path.size + 1);
+    bool fits = begin_body(exchange, message);
+    if (room == NULL) {
+        refuse(exchange, REASON_OVERLOADED, 0, rest);
+        return;
+    }
+    if ((message->host.size > 0 && !uri_host_split(message->host, &host)) ||
+        host.host.size > URI_HOST_MAX ||
+        (message->target_form != HTTP_TARGET_ASTERISK &&
+         !uri_path_normalise(path, room, &path))) {
+        client->wants_close = true;
+        refuse(exchange, REASON_BAD_REQUEST, 0, rest);
+        return;
+    }
+    struct route_query query = {
+        .listener = client->acceptor->config,
+        .host = uri_host_lower(host.host, lower),
+        .path = path,
+        .query = message->query,
+        .message = message,
+    };
+    uint32_t allowed = 0;
+    exchange->plan = snapshot_plan(exchange->serving->snapshot, &query, &allowed);
+    exchange->route = serving_route(exchange->serving, exchange->plan);
+    if (exchange->plan == NULL) {
+        refuse(exchange, allowed != 0 ? REASON_METHOD_NOT_ALLOWED : REASON_NO_ROUTE,
+               allowed, rest);
+        return;
+    }
+    fits = begin_body(exchange, message);
+    if (!fits) {
+        refuse(exchange, REASON_BODY_TOO_LARGE, 0, rest);
+        return;
+    }
+    struct template_vars vars = {
+        .snapshot = exchange->serving->snapshot,
+        .plan = exchange->plan,
+        .query = &query,
+        .request_id = exchange->request_id,
+        .client_ip = forwarded_client_ip(client, message),
+        .scheme = forwarded_scheme(client, message),
+    };
+    if (exchange->plan->action == PLAN_PROXY) {
+        proxy(exchange, message, &vars, rest);
+        return;
+    }
+    if (!expand_changes(exchange, &vars)) {
+        refuse(exchange, REASON_OVERLOADED, 0, rest);
+        return;
+    }
+    exchange->body_discard = true;
+    if (!exchange->body_done)
+        relay_request(exchange, rest);
+    reply_plan(exchange, &vars);
+}
+
+void exchange_body(struct exchange *exchange, struct slice *data)
+{
+    enum reason reason = REASON_BAD_REQUEST;
+    switch (relay_request(exchange, data)) {
+    case RELAY_OK:
+        return;
+    case RELAY_BLOCKED:
+        exchange->client->is_blocked = true;
+        return;
+    case RELAY_FAILED:
+        exchange->upstream_broken = true;
+        exchange->client->is_blocked = true;
+        return;
+    case RELAY_TOO_LARGE:
+        reason = REASON_BODY_TOO_LARGE;
+        break;
+    case RELAY_BAD:
+        break;
+    }
+    /* The body cannot be read on, so the connection ends with the answer. */
+    exchange->client->wants_close = true;
+    attempt_cancel(exchange);
+    exchange_fail(exchange, reason);
+}

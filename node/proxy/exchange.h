@@ -1,0 +1,121 @@
+/* One request and its answer: from the parsed head to the last byte with the
+ * kernel. It pins a serving, owns an arena, and keeps one deadline on the wheel.
+ *
+ * The rooms: exchange.c begins, decides and ends; attempt.c tries upstreams;
+ * relay.c moves bodies; forwarded.c writes heads; reply.c answers for the
+ * gateway. Exchanges are kept and used again, arena included, so that a warm
+ * worker allocates nothing for one. The worker's thread only. */
+#ifndef GW_NODE_PROXY_EXCHANGE_H
+#define GW_NODE_PROXY_EXCHANGE_H
+
+#include "http/chunked.h"
+#include "node/proxy/client.h"
+
+/* Most of a request's body that is kept to be sent again. */
+#define EXCHANGE_HELD_BYTES CORE_READ_BYTES
+
+enum exchange_phase {
+    PHASE_FREE,
+    PHASE_WAIT,    /* for a retry's time */
+    PHASE_RESOLVE, /* for a name */
+    PHASE_CONNECT,
+    PHASE_SENT,  /* the head is on its way; waiting for the answer's head */
+    PHASE_RELAY, /* the answer's head is relayed */
+    PHASE_FLUSH  /* all is said; the client's queue empties */
+};
+
+/* A response header to change, expanded while the request's bytes were there. */
+struct exchange_change {
+    struct slice name;
+    struct slice value; /* data NULL: remove */
+    bool add;
+};
+
+struct exchange {
+    struct worker *worker;
+    struct client *client;
+    struct serving *serving; /* pinned */
+    const struct plan *plan; /* NULL: none */
+    struct route_counts *route;
+    struct exchange *next_free;
+    struct arena arena;
+    struct deadline deadline;
+    uint8_t phase; /* enum exchange_phase */
+
+    /* The request. */
+    uint8_t method; /* enum http_method */
+    uint8_t minor;
+    bool client_keep_alive;
+    uint8_t reason; /* enum reason of what went wrong */
+    struct slice request_id;
+    uint64_t started_us; /* uv_hrtime / 1000 */
+    uint64_t total_due_ms, try_due_ms, active_ms;
+    uint32_t idle_ms;
+    uint8_t framing; /* enum http_framing of the body */
+    bool body_done;  /* all of it is taken from the client */
+    bool body_discard;
+    uint64_t body_left, body_size, body_limit;
+    struct chunked body_chunked;
+    struct block *held; /* body as framed for the upstream: not sent yet, or kept */
+    bool held_is_all;   /* it is everything of the body so far: can be sent again */
+    bool keep_held;     /* worth keeping once sent */
+
+    /* Attempts. */
+    struct slice head; /* for the upstream; in the arena */
+    struct serving_service *service;
+    struct exchange_change *changes;
+    uint32_t change_count;
+    uint32_t tried[BALANCE_TRIED_MAX];
+    uint32_t tried_count;
+    uint32_t endpoint_index;
+    struct endpoint *endpoint; /* of the attempt under way */
+    struct upstream *upstream;
+    struct list_link waiting; /* at a resolver */
+    uint8_t retries;
+    bool is_retrying; /* holds a retry of the budget */
+    bool is_in_budget;
+    bool stale_used; /* the one retry for a kept connection that had died */
+    bool was_reused;
+    bool anything_sent;   /* the kernel took bytes of this attempt */
+    bool head_sent;       /* to the upstream */
+    bool upstream_broken; /* takes no more of the body; its answer may yet come */
+    uint64_t attempt_us;  /* when it began */
+    uint64_t took_us;     /* to the head of its answer; 0: not there yet */
+
+    /* The answer. */
+    unsigned status;
+    uint8_t answer_framing; /* of the upstream's */
+    bool answer_started;    /* bytes went to the client */
+    bool answer_done;       /* all of it came */
+    bool client_chunked;
+    bool upstream_keep_alive;
+    uint64_t answer_left, answer_size;
+    struct chunked answer_chunked;
+};
+
+/* A request's head has come; `*rest` is what followed and loses what is taken
+ * of it. The message is borrowed for the call. The exchange may be over on return. */
+void exchange_begin(struct client *client, const struct http_message *message,
+                    struct slice *rest);
+/* More of the body. Takes what it can from *data; the exchange may be over on return. */
+void exchange_body(struct exchange *exchange, struct slice *data);
+/* The client went away: everything is given up. Does not touch the client. */
+void exchange_client_gone(struct exchange *exchange);
+/* The client's queue is empty again. */
+void exchange_drained(struct exchange *exchange);
+/* No more attempts: answers for the gateway if nothing was relayed, else aborts. */
+void exchange_fail(struct exchange *exchange, enum reason reason);
+/* All of the answer is with the client's flow. */
+void exchange_finish(struct exchange *exchange, bool is_queued);
+/* Fits the deadline to the phase. */
+void exchange_rearm(struct exchange *exchange);
+/* Something moved: the idle time begins anew. */
+static inline void exchange_touch(struct exchange *exchange)
+{
+    exchange->active_ms = core_now_ms(exchange->worker);
+}
+/* Whether the connection to the client ends after this answer. */
+bool exchange_closes(const struct exchange *exchange);
+void exchange_free_all(struct worker *worker);
+
+#endif
