@@ -124,7 +124,7 @@ static bool children_build(struct build *build, struct radix_node *node, size_t 
                build->routes[end]->path.data[depth] == build->routes[i]->path.data[depth])
             end++;
         bytes[at] = build->routes[i]->path.data[depth];
-        if (!node_build(build, &children[at], i, end, depth, above))
+        if (!node_build(build, &children[at], i, end, depth + 1, above))
             return false;
         i = end;
     }

@@ -242,9 +242,13 @@ static inline const struct radix_node *child_of(const struct radix_node *node, c
 static inline bool label_fits(const struct radix_node *node, const char *path, size_t size)
 {
     size_t label_size = node->label_size;
-    const char *label = label_size <= LABEL_INLINE ? node->label.text : node->label.far;
 
-    return size >= label_size && memcmp(path, label, label_size) == 0;
+    if (label_size == 0)
+        return true;
+    if (size < label_size)
+        return false;
+    return memcmp(path, label_size <= LABEL_INLINE ? node->label.text : node->label.far,
+                  label_size) == 0;
 }
 
 /* A prefix that fits, and the shorter ones that do. */
@@ -299,7 +303,7 @@ static void tree_search(struct search *search, const struct radix_node *node)
                 exact_search(search, node);
             break;
         }
-        node = child_of(node, path[at]);
+        node = child_of(node, path[at++]);
         if (node == NULL)
             break;
     }

@@ -38,7 +38,7 @@ struct radix_node {
     /* The common case, so that it costs no further line: a single end with a single
      * candidate without conditions. NULL: look at `ends`. */
     const struct plan *only;
-    union {
+    union { /* without the byte that leads here */
         char text[LABEL_INLINE];
         const char *far; /* when it does not fit */
     } label;
