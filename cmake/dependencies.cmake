@@ -32,4 +32,4 @@ add_library(gw_libraft STATIC IMPORTED GLOBAL)
 set_target_properties(gw_libraft PROPERTIES
   IMPORTED_LOCATION "${gw_libraft_archive}"
   INTERFACE_INCLUDE_DIRECTORIES "${GW_RAFT_DIR}/include"
-  INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${GW_RAFT_DIR}/include")
+  INTERFACE_INCLUDE_DIRECTORIES "${GW_RAFT_DIR}/include")
