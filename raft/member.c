@@ -91,14 +91,14 @@ struct dump_work {
     struct member *member;
     uint64_t to;
     struct buffer dump;
-    struct error err;
+    enum result result;
 };
 
 static void dump_build_on_pool(uv_work_t *work)
 {
     struct dump_work *job = container_of(work, struct dump_work, work);
 
-    dump_build(job->member->env, &job->dump, &job->err);
+    job->result = dump_build(job->member->env, &job->dump);
 }
 
 static void dump_built(uv_work_t *work, int status)
@@ -107,13 +107,13 @@ static void dump_built(uv_work_t *work, int status)
     struct member *member = job->member;
 
     member->dumps_under_way--;
-    if (status != 0 || job->err.code != GW_OK)
+    if (status != 0 || job->result != GW_OK)
         log_event(LOG_WARN, "member", "dump failed", LOG_U64("peer", job->to),
-                  LOG_STR("why", job->err.text));
+                  LOG_STR("why", result_text(job->result)));
     if (!member->is_closing) {
         /* An empty dump tells the replica that there will be none. */
         replica_dump_ready(member->replica, job->to,
-                           job->err.code == GW_OK ? buffer_slice(&job->dump)
+                           job->result == GW_OK ? buffer_slice(&job->dump)
                                                   : slice_of("", 0));
         settle(member);
     }
