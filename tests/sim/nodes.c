@@ -117,6 +117,7 @@ void node_boot(struct sim_node *node)
         .election_ms = ELECTION_MS,
         .snapshot_threshold = 40,
         .snapshot_trailing = 12,
+        .transfer_ms = 3000,
         .guards_off = sim->options.guards_off,
         .owner = node,
         .send = on_send,
@@ -216,8 +217,9 @@ static void step(struct sim_node *node, struct sim_event *event)
     if (!node->is_stepping || node->step_at_us != event->at_us)
         return; /* moved to an earlier time, and done there */
     node->is_stepping = false;
+    bool was_halted = store_is_halted(node->store);
     bool did_work = store_step(node->store, node->sim->now_us, &next_us);
-    if (store_is_halted(node->store))
+    if (!was_halted && store_is_halted(node->store))
         sim_say(node->sim, "n%d store halted", node->id);
     check_node(node);
     if (did_work)
