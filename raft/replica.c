@@ -286,12 +286,12 @@ static void begin_leading(struct replica *replica)
     replica->is_leader = true;
     replica->is_ready = false;
     replica->election_last = raft_last_index(&replica->raft);
-    replica->told_commit = 0;
     replica->counters.elections++;
     for (unsigned i = 0; i < replica->peer_count; i++) {
         struct peer *peer = replica->peers[i];
         peer_end_transfer(peer);
         peer->acked_round = 0;
+        peer->told_commit = 0;
         /* They have just voted for us, or some of them have. */
         peer->heard_ms = replica->now_ms;
     }
@@ -363,11 +363,8 @@ void replica_after(struct replica *replica)
                 submit(replica, container_of(replica->waiting.next, struct proposal, link));
             LegacyFireCompletedRequests(raft);
             read_progress(replica);
-            /* Tell followers of a commit at once, unless entries behind it will. */
-            if (guard_is_on(replica, GUARD_HEARTBEAT) &&
-                raft_commit_index(raft) > replica->told_commit &&
-                raft_commit_index(raft) == raft_last_index(raft))
-                send_heartbeats(replica);
+            if (guard_is_on(replica, GUARD_HEARTBEAT))
+                send_news(replica);
         }
     }
     answer_visible(replica);

@@ -61,6 +61,7 @@ struct peer {
     uint64_t install_term, install_last_term, install_conf_index;
     struct slice install_conf; /* owned */
     uint64_t acked_round, heard_ms;
+    uint64_t told_commit; /* highest commit index that our own heartbeats carried to it */
 };
 
 struct proposal {
@@ -125,7 +126,6 @@ struct replica {
     uint64_t applied_asked, applied_done; /* last command pushed to, and back from, the store */
     bool is_leader, is_ready;             /* ready: everything before this term is applied */
     uint64_t election_last; /* last index when elected */
-    uint64_t told_commit;   /* heartbeats have carried this commit index */
     uint64_t log_now_ms;    /* the state machine's log time … */
     uint64_t log_now_at_ms; /* … and when it got there; 0: before this start */
     uint64_t stamp_base_ms, stamp_at_ms;
@@ -165,6 +165,8 @@ int send_from_core(struct raft_io *io, struct raft_io_send *request,
 void send_message(struct replica *replica, uint64_t to, const struct wire_message *message);
 void send_open_gate(struct replica *replica);
 void send_heartbeats(struct replica *replica);
+/* Tells followers of a commit at once. */
+void send_news(struct replica *replica);
 void send_expire_transfers(struct replica *replica);
 void peer_end_transfer(struct peer *peer);
 void send_close(struct replica *replica);

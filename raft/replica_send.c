@@ -207,31 +207,54 @@ int send_from_core(struct raft_io *io, struct raft_io_send *request,
     return 0;
 }
 
-void send_heartbeats(struct replica *replica)
+static void send_heartbeat(struct replica *replica, struct peer *peer, uint64_t match)
+{
+    struct raft *raft = &replica->raft;
+    uint64_t commit = raft_commit_index(raft);
+    struct wire_message message = {.raft.type = RAFT_APPEND_ENTRIES, .round = replica->round};
+
+    if (!filter_heartbeat(&message.raft.append_entries, raft_current_term(raft), match,
+                          term_at(raft, match), commit))
+        return;
+    peer->told_commit = message.raft.append_entries.leader_commit;
+    guard_hit(replica, GUARD_HEARTBEAT);
+    send_message(replica, peer->id, &message);
+}
+
+/* With `only_news`, to those alone that can take in a commit they were not told. */
+static void heartbeat_peers(struct replica *replica, bool only_news)
 {
     struct raft *raft = &replica->raft;
     uint64_t commit = raft_commit_index(raft);
 
-    replica->told_commit = commit;
-    replica->last_heartbeat_ms = replica->now_ms;
     if (!list_is_empty(&replica->outbox))
         return; /* what waits there will do */
     for (unsigned i = 0; i < raft->configuration.n; i++) {
         const struct raft_server *server = &raft->configuration.servers[i];
         struct peer *peer = peer_of(replica, server->id);
-        struct wire_message message = {.raft.type = RAFT_APPEND_ENTRIES,
-                                       .round = replica->round};
         raft_index match;
 
         if (server->id == raft->id || peer == NULL || peer->transfer != 0 ||
-            raft_match_index(raft, server->id, &match) != 0)
+            raft_match_index(raft, server->id, &match) != 0 ||
+            (only_news && (commit < match ? commit : match) <= peer->told_commit))
             continue;
-        if (filter_heartbeat(&message.raft.append_entries, raft_current_term(raft), match,
-                             term_at(raft, match), commit)) {
-            guard_hit(replica, GUARD_HEARTBEAT);
-            send_message(replica, server->id, &message);
-        }
+        send_heartbeat(replica, peer, match);
     }
+}
+
+void send_heartbeats(struct replica *replica)
+{
+    replica->last_heartbeat_ms = replica->now_ms;
+    heartbeat_peers(replica, false);
+}
+
+void send_news(struct replica *replica)
+{
+    struct raft *raft = &replica->raft;
+
+    /* Unless entries behind the commit are on their way, and carry it. */
+    if (raft_commit_index(raft) == raft_last_index(raft))
+        heartbeat_peers(replica, true);
 }
 
 void send_expire_transfers(struct replica *replica)

@@ -169,6 +169,7 @@ static void a_lagging_follower_gets_a_dump(void **state)
     }
     c.nodes[lagging].is_cut = false;
     cluster_settle(&c);
+    cluster_run(&c, 50);
     assert_true(node_has(&c.nodes[lagging], "route/r99", "x"));
     assert_true(replica_counters(c.nodes[lagging].replica)->dumps_installed > 0);
     node_close(&c, lagging);
