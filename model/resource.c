@@ -137,11 +137,10 @@ static bool check_root(const struct value *root, struct slice file, int32_t item
         size_t nearest = 4;
         for (size_t i = 0; known[i] != NULL; i++) {
             struct slice name = slice_from_string(known[i]);
-            size_t distance = slice_equal_nocase(v->key, name)
-                                  ? (size_t)!slice_equal(v->key, name)
-                                  : slice_distance(v->key, name, 3) + 1;
-            if (distance != 0 && distance > 4)
-                distance = 4;
+            size_t distance = slice_equal(v->key, name) ? 0
+                              : slice_equal_nocase(v->key, name)
+                                  ? 1
+                                  : slice_distance(v->key, name, 3);
             if (distance < nearest) {
                 nearest = distance;
                 best = known[i];
