@@ -16,7 +16,7 @@ static bool make_room(struct buffer *buffer, size_t size)
 
     if (buffer->failed)
         return false;
-    if (__builtin_add_overflow(buffer->size, size, &wanted) ||
+    if (__builtin_add_overflow(buffer->size, size, &wanted) || wanted > SIZE_MAX / 2 ||
         (buffer->limit != 0 && wanted > buffer->limit)) {
         buffer->failed = true;
         return false;
