@@ -107,7 +107,7 @@ void http_server_reply_begin(struct http_call *call, unsigned status,
 /* GW_LIMIT when the client reads too slowly (nothing was taken), GW_CLOSED when gone. */
 enum result http_server_reply_write(struct http_call *call, struct slice data);
 /* Bytes of the answer that wait for the client. */
-size_t http_server_reply_queued(const struct http_call *call);
+size_t http_server_reply_queued(struct http_call *call);
 void http_server_reply_end(struct http_call *call);
 
 #endif

@@ -72,6 +72,9 @@ struct stream {
     size_t write_limit;
     uv_shutdown_t shutdown;
 
+    uint64_t linger_ms;
+    size_t linger_queued; /* when lingering began or was last prolonged */
+
     struct error failure; /* to be told by the timer */
     struct address peer;
     bool has_peer;
@@ -435,6 +438,8 @@ void stream_close_gently(struct stream *stream, uint64_t linger_ms, stream_close
         stream_close(stream, closed);
         return;
     }
+    stream->linger_ms = linger_ms;
+    stream->linger_queued = stream_queued_bytes(stream);
     uv_timer_start(&stream->timer, on_timer, linger_ms, 0);
     stream->paused = false;
     if (!stream->raw_eof)
@@ -608,6 +613,13 @@ static void on_timer(uv_timer_t *timer)
         stream->failure = ERROR_NONE;
         fail(stream, &err);
     } else if (stream->lingering) {
+        size_t queued = stream_queued_bytes(stream);
+        if (queued > 0 && queued < stream->linger_queued) {
+            /* The other side still reads: its answer is not cut off. */
+            stream->linger_queued = queued;
+            uv_timer_start(timer, on_timer, stream->linger_ms, 0);
+            return;
+        }
         stream_close(stream, stream->closed);
     } else if (stream->state == STATE_PLAIN_OPENS) {
         open_now(stream);

@@ -76,8 +76,9 @@ typedef void (*stream_close_cb)(void *owner);
 /* Drops what is queued. `closed` (may be NULL) runs in a later turn, as the last
  * thing. A second call is ignored, its callback too. NULL is fine. */
 void stream_close(struct stream *stream, stream_close_cb closed);
-/* As stream_end, then waits for the other side to end, `linger_ms` at most, and
- * closes; data that still comes is dropped. No other callback runs. */
+/* As stream_end, then waits for the other side to end, and closes; data that still
+ * comes is dropped. It waits `linger_ms`, and again as long as what is queued gets
+ * less meanwhile. No other callback runs. */
 void stream_close_gently(struct stream *stream, uint64_t linger_ms, stream_close_cb closed);
 
 /* For those who take a stream over (a protocol chosen by ALPN): from now on these
