@@ -80,6 +80,8 @@ static void describe(const struct schema *schema, struct buffer *out, unsigned d
         print_bounds(field, out);
         if (!field->honoured && field->type != FIELD_RESERVED)
             buffer_printf(out, " (no effect yet)");
+        else if (field->honoured_only != NULL)
+            buffer_printf(out, " (only %s has an effect yet)", field->honoured_only);
         buffer_append_byte(out, '\n');
         if (field->schema != NULL)
             describe(field->schema, out, depth + 1);
@@ -145,6 +147,8 @@ static void document_rows(const struct schema *schema, struct buffer *out,
         print_bounds(field, out);
         if (!field->honoured && field->type != FIELD_RESERVED)
             buffer_printf(out, " *No effect yet.*");
+        else if (field->honoured_only != NULL)
+            buffer_printf(out, " *Only %s has an effect yet.*", field->honoured_only);
         buffer_printf(out, " |\n");
         if (field->schema == NULL)
             continue;
