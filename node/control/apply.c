@@ -1,0 +1,337 @@
+/* Writes of resources: from the request to the proposer and back. All four ways
+ * answer with the same object, INTERFACES.md "apply". */
+#include "base/log.h"
+#include "model/units.h"
+#include "node/control/admin.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WAIT_MAX_MS 60000
+
+/* ---- the answer ---- */
+
+/* A repeated request was answered by its session: what it did shows in the
+ * revisions of what it named. */
+static const char *action_by_revision(const struct control *control,
+                                      const struct change_item *item, uint64_t revision)
+{
+    const struct resource *resource =
+        catalog_get(&control->visible->catalog, item->kind, item->name);
+
+    if (item->resource == NULL)
+        return change_action_word(CHANGE_DELETED);
+    if (resource == NULL || resource->mod_revision != revision)
+        return change_action_word(CHANGE_UNCHANGED);
+    return change_action_word(resource->create_revision == revision ? CHANGE_CREATED
+                                                                    : CHANGE_CHANGED);
+}
+
+static void emit_objects(struct emit *emit, const struct control *control,
+                         const struct write *write)
+{
+    emit_key(emit, "objects");
+    emit_array(emit);
+    for (size_t i = 0; i < write->change.count; i++) {
+        const struct change_item *item = &write->change.items[i];
+        emit_object(emit);
+        emit_key(emit, "kind");
+        emit_cstring(emit, kind_name(item->kind));
+        emit_key(emit, "name");
+        emit_string(emit, item->name);
+        emit_key(emit, "action");
+        emit_cstring(emit, write->is_session_known
+                               ? action_by_revision(control, item, write->revision)
+                               : change_action_word(item->action));
+        emit_object_end(emit);
+    }
+    emit_array_end(emit);
+}
+
+static void emit_nodes(struct emit *emit, const struct control *control)
+{
+    struct member_list list;
+
+    members_gather(control, &list);
+    emit_key(emit, "nodes");
+    emit_array(emit);
+    for (size_t i = 0; i < list.count; i++) {
+        emit_object(emit);
+        emit_key(emit, "name");
+        emit_cstring(emit, list.lines[i].node == NULL ? "" : list.lines[i].node->name);
+        emit_key(emit, "revision");
+        if (list.lines[i].has_status)
+            emit_u64_string(emit, list.lines[i].served);
+        else
+            emit_null(emit);
+        emit_object_end(emit);
+    }
+    emit_array_end(emit);
+}
+
+static void reply_applied(struct request *request)
+{
+    const struct write *write = request->write;
+    struct emit emit;
+
+    emit_init(&emit, &request->out, false);
+    emit_object(&emit);
+    emit_key(&emit, "revision");
+    emit_u64_string(&emit, write->revision);
+    emit_key(&emit, "dryRun");
+    emit_bool(&emit, write->dry_run);
+    emit_key(&emit, "changed");
+    emit_bool(&emit, write->changed_count != 0 || write->is_session_known);
+    emit_objects(&emit, request->control, write);
+    emit_nodes(&emit, request->control);
+    emit_key(&emit, "warnings");
+    problems_emit(&write->problems, &emit, true);
+    emit_object_end(&emit);
+    if (request->out.failed) {
+        request_fail(request, GW_NO_MEMORY, "write the answer");
+        return;
+    }
+    request->revision = write->revision;
+    if (write->type == WRITE_PUT || write->type == WRITE_PATCH) {
+        const struct resource *resource =
+            catalog_get(&request->control->visible->catalog, write->kind, write->name);
+        uint64_t etag = write->changed_count != 0 || resource == NULL ? write->revision
+                                                                      : resource->mod_revision;
+        if (!write->dry_run)
+            snprintf(request->etag, sizeof request->etag, "%llu", (unsigned long long)etag);
+    }
+    request_reply(request, 200, buffer_slice(&request->out));
+}
+
+/* ---- waiting for all nodes, ?wait=MS ---- */
+
+static bool all_serve(const struct member_list *list, uint64_t revision)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct member_line *line = &list->lines[i];
+        if (line->is_reachable && (!line->has_status || line->served < revision))
+            return false;
+    }
+    return true;
+}
+
+void laggards_check(struct control *control)
+{
+    struct list_link ready;
+    struct list_link *first;
+    struct member_list list;
+
+    if (list_is_empty(&control->laggards))
+        return;
+    members_gather(control, &list);
+    list_init(&ready);
+    list_each (&control->laggards, link) {
+        struct request *request = container_of(link, struct request, lag_link);
+        if (all_serve(&list, request->wait_revision) ||
+            control_now_ms(control) >= request->deadline_ms) {
+            list_remove(link);
+            list_append(&ready, link);
+        }
+    }
+    while ((first = list_take_first(&ready)) != NULL)
+        reply_applied(container_of(first, struct request, lag_link));
+}
+
+static void written(struct request *request)
+{
+    struct write *write = request->write;
+    struct slice text;
+    uint64_t wait_ms;
+
+    request->control->writes_total++;
+    if (write->changed_count != 0 && !write->dry_run)
+        log_event(LOG_INFO, "control", "configuration applied",
+                  LOG_U64("revision", write->revision), LOG_SLICE("actor", request->actor),
+                  LOG_U64("objects", write->changed_count));
+    if (write->dry_run || !request_query(request, "wait", &text) ||
+        !slice_parse_u64(text, &wait_ms) || wait_ms == 0) {
+        reply_applied(request);
+        return;
+    }
+    if (wait_ms > WAIT_MAX_MS)
+        wait_ms = WAIT_MAX_MS;
+    request->wait_revision = write->revision;
+    request->deadline_ms = control_now_ms(request->control) + wait_ms;
+    list_append(&request->control->laggards, &request->lag_link);
+    laggards_check(request->control);
+}
+
+/* ---- from the proposer ---- */
+
+static void begin(struct request *request);
+
+static void fail_detail(struct request *request, const struct write *write)
+{
+    struct command_detail detail;
+    struct error err = write->err;
+
+    if (command_detail_unpack(buffer_slice(&write->detail), &detail)) {
+        if (detail.text.size != 0)
+            error_set(&err, write->result, "%.*s", SLICE_ARG(detail.text));
+        request->changed = detail.keys;
+        request->changed_count = detail.key_listed;
+    }
+    request->problems = write->result == GW_INVALID ? &request->write->problems : NULL;
+    request_fail_error(request, &err);
+}
+
+static void write_done(struct write *write)
+{
+    struct request *request = write->owner;
+
+    switch (write->result) {
+    case GW_OK:
+        written(request);
+        return;
+    case GW_NOT_LEADER: /* surely not done */
+    case GW_CLOSED:
+        write_deinit(write);
+        free(write);
+        request->write = NULL;
+        request_try_again(request, begin);
+        return;
+    case GW_NO_QUORUM:
+        request_fail_no_quorum(request);
+        return;
+    case GW_UNKNOWN_OUTCOME:
+    case GW_TIMEOUT:
+        request_fail(request, GW_UNKNOWN_OUTCOME,
+                     "the change was proposed and not confirmed in time; it may have been "
+                     "made: repeat it with the same Idempotency-Key");
+        return;
+    default:
+        fail_detail(request, write);
+    }
+}
+
+/* ---- to the proposer ---- */
+
+/* "\"4182\"" of If-Match. */
+static bool parse_etag(struct slice text, uint64_t *ret_revision)
+{
+    text = slice_trim(text);
+    if (text.size < 3 || text.data[0] != '"' || text.data[text.size - 1] != '"')
+        return false;
+    return slice_parse_u64(slice_sub(text, 1, text.size - 2), ret_revision);
+}
+
+static bool read_conditions(struct request *request, struct write *write)
+{
+    struct slice text;
+
+    if (request->if_match.size != 0) {
+        write->has_if_match = true;
+        if (!parse_etag(request->if_match, &write->if_match)) {
+            request_fail(request, GW_MALFORMED,
+                         "If-Match takes one ETag as GET gave it, as \"4182\" in quotes");
+            return false;
+        }
+    }
+    if (request->if_none_match.size != 0) {
+        if (!slice_equal(slice_trim(request->if_none_match), SLICE("*"))) {
+            request_fail(request, GW_MALFORMED, "If-None-Match takes * in a write");
+            return false;
+        }
+        write->if_none_match = true;
+    }
+    if (request_query(request, "ifRevision", &text) &&
+        (!slice_parse_u64(text, &write->if_revision) || write->if_revision == 0)) {
+        request_fail(request, GW_MALFORMED, "ifRevision is '%.*s': a revision is needed",
+                     SLICE_ARG(text));
+        return false;
+    }
+    if (request_query(request, "prune", &text) && write->type == WRITE_APPLY) {
+        if (text.size == 0 || !selector_is_valid(text)) {
+            request_fail(request, GW_MALFORMED,
+                         "prune is '%.*s': a label selector is needed, as team=apps",
+                         SLICE_ARG(text));
+            return false;
+        }
+        write->has_prune = true;
+        write->prune = text;
+    }
+    return true;
+}
+
+static void client_of(struct request *request, struct write *write)
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+
+    if (request->idempotency_key.size == 0)
+        return;
+    SHA256((const unsigned char *)request->idempotency_key.data,
+           request->idempotency_key.size, digest);
+    memcpy(write->client, digest, sizeof write->client);
+    write->has_client = true;
+}
+
+static void submit(struct request *request, enum write_type type)
+{
+    struct write *write = calloc(1, sizeof *write);
+
+    if (write == NULL) {
+        request_fail(request, GW_NO_MEMORY, "take the write");
+        return;
+    }
+    write_init(write);
+    request->write = write;
+    write->type = type;
+    write->body = request->body;
+    write->dry_run = request_flag(request, "dryRun");
+    write->actor = request->actor;
+    write->owner = request;
+    write->done = write_done;
+    client_of(request, write);
+    if (!read_conditions(request, write))
+        return;
+    if (type != WRITE_APPLY) {
+        write->kind = kind_by_name(request->parts[2]);
+        write->name = request->parts[3];
+        if (write->kind == KIND_NONE) {
+            const char *nearest = kind_suggest(request->parts[2]);
+            request_fail(request, GW_NOT_FOUND, "there is no kind '%.*s'%s%s%s",
+                         SLICE_ARG(request->parts[2]), nearest == NULL ? "" : " (did you mean '",
+                         nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'?)");
+            return;
+        }
+    }
+    proposer_submit(&request->control->proposer, write);
+}
+
+static void begin(struct request *request)
+{
+    if (slice_equal(request->method, SLICE("POST")))
+        submit(request, WRITE_APPLY);
+    else if (slice_equal(request->method, SLICE("PUT")))
+        submit(request, WRITE_PUT);
+    else if (slice_equal(request->method, SLICE("PATCH")))
+        submit(request, WRITE_PATCH);
+    else
+        submit(request, WRITE_DELETE);
+}
+
+void apply_post(struct request *request)
+{
+    request_at_leader(request, begin);
+}
+
+void apply_put(struct request *request)
+{
+    request_at_leader(request, begin);
+}
+
+void apply_patch(struct request *request)
+{
+    request_at_leader(request, begin);
+}
+
+void apply_delete(struct request *request)
+{
+    request_at_leader(request, begin);
+}

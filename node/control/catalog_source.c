@@ -1,0 +1,62 @@
+/* What became visible goes on from here: into the catalog, then to whoever waits
+ * for it: the proposer, readers, the compiler.
+ *
+ * Entries that are no configuration only move the index of the edition there is,
+ * so verdicts and ticks never cost a read of the records. */
+#include "node/control/catalog_source.h"
+
+#include "base/log.h"
+#include "node/control/request.h"
+
+static void told(struct control *control)
+{
+    proposer_visible(&control->proposer);
+    request_visible(control);
+}
+
+static void read_run(struct job *job)
+{
+    struct control *control = job->owner;
+
+    edition_read(control->env, control->visible, &control->read, &control->read_err);
+}
+
+static void read_done(struct job *job)
+{
+    struct control *control = job->owner;
+
+    control->is_reading = false;
+    if (control->read != NULL) {
+        edition_unref(control->visible);
+        control->visible = control->read;
+        control->read = NULL;
+        publish_start(control);
+        told(control);
+    } else {
+        /* The edition before goes on serving; the next change tries again. */
+        log_event(LOG_ERROR, "control", "catalog unreadable",
+                  LOG_STR("why", control->read_err.text));
+    }
+    if (control->read_again && !control->is_ending)
+        catalog_source_refresh(control);
+}
+
+void catalog_source_refresh(struct control *control)
+{
+    struct edition *visible = control->visible;
+
+    if (visible != NULL && visible->catalog.revision >= control->visible_revision) {
+        if (visible->applied < control->visible_index)
+            visible->applied = control->visible_index;
+        told(control);
+        return;
+    }
+    if (control->is_reading) {
+        control->read_again = true;
+        return;
+    }
+    control->read_again = false;
+    control->is_reading = true;
+    control->read_err = ERROR_NONE;
+    job_start(&control->reader, control->loop, read_run, read_done, control);
+}

@@ -1,0 +1,772 @@
+/* The loop: news from the member in, status out, and the beginning and end of it
+ * all. The order of the start is the promise of static stability: the last
+ * configuration is served before anything is said to a peer. */
+#include "base/instant.h"
+#include "base/log.h"
+#include "model/wire.h"
+#include "node/control/catalog_source.h"
+#include "node/control/request.h"
+#include "raft/session.h"
+#include "store/meta.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TICK_MS 200
+
+/* ---- what the rooms ask ---- */
+
+uint64_t control_now_ms(const struct control *control)
+{
+    (void)control;
+    return instant_monotonic_ms();
+}
+
+bool control_is_leader(const struct control *control)
+{
+    return control->view != NULL && control->view->replica.state == REPLICA_LEADER;
+}
+
+uint64_t control_leader(const struct control *control)
+{
+    return control->view == NULL ? 0 : control->view->replica.leader;
+}
+
+const struct node_entry *control_self(const struct control *control)
+{
+    return nodes_by_id(&control->nodes, control->options.identity.node_id);
+}
+
+void control_place(struct control *control)
+{
+    const struct node_entry *self = control_self(control);
+    struct slice region = control->options.region, zone = control->options.zone;
+
+    if (region.size == 0 && self != NULL)
+        region = slice_from_string(self->region);
+    if (zone.size == 0 && self != NULL)
+        zone = slice_from_string(self->zone);
+    snprintf(control->region, sizeof control->region, "%.*s", SLICE_ARG(region));
+    snprintf(control->zone, sizeof control->zone, "%.*s", SLICE_ARG(zone));
+}
+
+bool control_call(struct control *control, enum member_call_type type, struct slice payload,
+                  uint64_t to, uint64_t timeout_ms, control_call_fn done, void *owner)
+{
+    struct control_call *call;
+
+    if (control->member == NULL || (call = calloc(1, sizeof *call)) == NULL)
+        return false;
+    member_call_init(&call->member, type, &control->mailbox);
+    call->control = control;
+    call->done = done;
+    call->owner = owner;
+    call->member.to = to;
+    call->member.timeout_ms = timeout_ms;
+    if (!buffer_append_slice(&call->member.payload, payload)) {
+        control_call_free(call);
+        return false;
+    }
+    member_post(control->member, &call->member);
+    return true;
+}
+
+void control_call_free(struct control_call *call)
+{
+    if (call == NULL)
+        return;
+    member_call_deinit(&call->member);
+    free(call);
+}
+
+void control_answer(struct control *control, struct member_forwarded *forwarded,
+                    struct slice reply)
+{
+    if (control->member != NULL) {
+        member_answer(control->member, forwarded, reply);
+        return;
+    }
+    buffer_deinit(&forwarded->payload);
+    free(forwarded);
+}
+
+void control_end(struct control *control, enum result result, const char *why)
+{
+    if (control->is_ending)
+        return;
+    control->is_ending = true;
+    if (result == GW_OK)
+        control->end = ERROR_NONE;
+    else
+        error_set(&control->end, result, "%s", why);
+    uv_stop(control->loop);
+}
+
+/* ---- readiness ---- */
+
+static bool fenced(const struct control *control)
+{
+    int fence = control->options.fence;
+
+    if (fence == CONTROL_FENCE_CLUSTER) {
+        const struct cluster_spec *cluster =
+            control->visible == NULL ? NULL : catalog_cluster(&control->visible->catalog);
+        fence = cluster != NULL && cluster->fence == FENCE_MINORITY ? CONTROL_FENCE_MINORITY
+                                                                     : CONTROL_FENCE_NONE;
+    }
+    return fence == CONTROL_FENCE_MINORITY && control_leader(control) == 0;
+}
+
+static void reason(struct buffer *why, const char *format, unsigned n)
+{
+    if (why == NULL)
+        return;
+    buffer_printf(why, "%s%s", why->size == 0 ? "" : "\n", "");
+    if (n != 0)
+        buffer_printf(why, "%u ", n);
+    buffer_append_slice(why, slice_from_string(format));
+}
+
+bool control_is_ready(const struct control *control, struct buffer *why)
+{
+    unsigned failed = 0;
+    bool ready = true;
+
+    if (control->is_draining) {
+        reason(why, "draining", 0);
+        ready = false;
+    }
+    if (control->nodes.state.applied == 0 || !control->publish.is_served) {
+        reason(why, "no configuration loaded", 0);
+        ready = false;
+    }
+    for (size_t i = 0; i < control->publish.listener_count; i++)
+        failed += control->publish.listeners[i].state == LISTENER_FAILED;
+    if (failed != 0) {
+        reason(why, failed == 1 ? "listener failed" : "listeners failed", failed);
+        ready = false;
+    }
+    if (fenced(control)) {
+        reason(why, "no quorum, and fence is minority", 0);
+        ready = false;
+    }
+    return ready;
+}
+
+/* ---- what this node tells the others ---- */
+
+void control_status_send(struct control *control)
+{
+    const struct node_entry *self = control_self(control);
+    struct buffer blob;
+    char digest[17];
+
+    if (control->member == NULL)
+        return;
+    snprintf(digest, sizeof digest, "%016llx",
+             (unsigned long long)control->nodes.state.digest);
+    buffer_init(&blob, 16384);
+    wire_map(&blob, 11);
+    wire_string(&blob, SLICE("name"));
+    wire_string(&blob, slice_from_string(control->options.identity.name));
+    wire_string(&blob, SLICE("region"));
+    wire_string(&blob, slice_from_string(control->region));
+    wire_string(&blob, SLICE("zone"));
+    wire_string(&blob, slice_from_string(control->zone));
+    wire_string(&blob, SLICE("peer"));
+    wire_string(&blob, slice_from_string(self == NULL ? "" : self->peer));
+    wire_string(&blob, SLICE("admin"));
+    wire_string(&blob, slice_from_string(self == NULL ? "" : self->admin));
+    wire_string(&blob, SLICE("version"));
+    wire_string(&blob, SLICE(CONTROL_VERSION));
+    wire_string(&blob, SLICE("served"));
+    wire_u64(&blob, control->publish.is_served ? control->publish.served : 0);
+    wire_string(&blob, SLICE("visible"));
+    wire_u64(&blob, control->nodes.state.applied);
+    wire_string(&blob, SLICE("digest"));
+    wire_string(&blob, slice_from_string(digest));
+    wire_string(&blob, SLICE("ready"));
+    wire_bool(&blob, control_is_ready(control, NULL));
+    wire_string(&blob, SLICE("halted"));
+    wire_bool(&blob, control->is_halted);
+    if (!blob.failed)
+        member_status_set(control->member, buffer_slice(&blob));
+    buffer_deinit(&blob);
+}
+
+void control_served(struct control *control)
+{
+    control_status_send(control);
+    laggards_check(control);
+}
+
+void control_worker_drained(struct control *control, unsigned worker)
+{
+    (void)worker;
+    if (++control->drained_workers >= control->side.workers && control->is_draining)
+        control_end(control, GW_OK, "");
+}
+
+/* ---- this node's record follows gwd.yaml ---- */
+
+static void record_told(struct control_call *call)
+{
+    struct control *control = call->control;
+    enum result result = call->member.result;
+    struct wire wire;
+    size_t count;
+    uint64_t word;
+
+    control->is_telling = false;
+    if (result == GW_OK && call->member.type == MEMBER_FORWARD) {
+        wire_init(&wire, buffer_slice(&call->member.reply));
+        result = wire_read_array(&wire, &count) && wire_read_u64(&wire, &word) &&
+                         word < GW_RESULT_COUNT
+                     ? (enum result)word
+                     : GW_MALFORMED;
+    }
+    if (result == GW_OK || result == GW_INVALID)
+        control->has_told_record = true; /* refused for good, or done */
+    if (result == GW_INVALID)
+        log_event(LOG_ERROR, "control", "the cluster refuses this node's place",
+                  LOG_STR("region", control->region));
+    control_call_free(call);
+}
+
+static bool differs(const char *have, const char *want)
+{
+    return want != NULL && want[0] != '\0' && strcmp(have, want) != 0;
+}
+
+static void tell_record(struct control *control)
+{
+    const struct node_entry *self = control_self(control);
+    struct buffer payload;
+
+    if (self == NULL || control->has_told_record || control->is_telling ||
+        control_leader(control) == 0)
+        return;
+    if (!differs(self->region, control->region) && !differs(self->zone, control->zone) &&
+        !differs(self->peer, control->options.peer_advertise) &&
+        !differs(self->admin, control->options.admin_advertise) &&
+        !differs(self->version, CONTROL_VERSION)) {
+        control->has_told_record = true;
+        return;
+    }
+    const char *peer = control->options.peer_advertise;
+    const char *admin = control->options.admin_advertise;
+    const struct node_record record = {
+        .id = self->id,
+        .name = slice_from_string(self->name),
+        .region = slice_from_string(control->region),
+        .zone = slice_from_string(control->zone),
+        .peer = slice_from_string(peer != NULL && peer[0] != '\0' ? peer : self->peer),
+        .admin = slice_from_string(admin != NULL && admin[0] != '\0' ? admin : self->admin),
+        .role = slice_from_string(self->role),
+        .version = SLICE(CONTROL_VERSION),
+        .joined_ms = self->joined_ms};
+
+    buffer_init(&payload, 0);
+    if (control_is_leader(control)) {
+        const struct command_header header = {.number = COMMAND_NODE_UPDATE,
+                                              .wall_ms = instant_wall_ms(),
+                                              .actor = slice_from_string(self->name)};
+        if (node_update_encode(&payload, &header, &record))
+            control->is_telling = control_call(control, MEMBER_PROPOSE,
+                                               buffer_slice(&payload), 0, 0, record_told, NULL);
+    } else {
+        buffer_append_byte(&payload, 'N');
+        node_record_pack(&payload, &record);
+        control->is_telling = control_call(control, MEMBER_FORWARD, buffer_slice(&payload), 0,
+                                           0, record_told, NULL);
+    }
+    buffer_deinit(&payload);
+}
+
+/* ---- news ---- */
+
+static void take_visible(struct control *control, uint64_t index, uint64_t revision)
+{
+    struct nodes nodes;
+
+    if (index > control->visible_index)
+        control->visible_index = index;
+    if (revision > control->visible_revision)
+        control->visible_revision = revision;
+
+    enum result result = nodes_read(control->env, &nodes);
+    if (result != GW_OK) {
+        log_event(LOG_ERROR, "control", "node records unreadable",
+                  LOG_STR("why", result_text(result)));
+    } else {
+        bool changed =
+            nodes.count != control->nodes.count ||
+            memcmp(nodes.items, control->nodes.items, nodes.count * sizeof *nodes.items) != 0;
+        control->nodes = nodes;
+        if (changed) {
+            char region[64], zone[64];
+            memcpy(region, control->region, sizeof region);
+            memcpy(zone, control->zone, sizeof zone);
+            nodes_tell(&nodes, control->member);
+            control_place(control);
+            if (strcmp(region, control->region) != 0 || strcmp(zone, control->zone) != 0)
+                publish_again(control);
+        }
+        if (nodes.state.revision > control->visible_revision)
+            control->visible_revision = nodes.state.revision;
+        if (nodes.state.applied > control->visible_index)
+            control->visible_index = nodes.state.applied;
+    }
+    catalog_source_refresh(control);
+}
+
+static void take_view(struct control *control, struct member_view *view)
+{
+    struct member_view *old = control->view;
+    bool was_leader = control_is_leader(control);
+    uint64_t old_leader = control_leader(control);
+
+    control->view = view;
+    bool is_leader = control_is_leader(control);
+    if (old_leader != control_leader(control)) {
+        const struct node_entry *leader = nodes_by_id(&control->nodes, view->replica.leader);
+        log_event(LOG_INFO, "control",
+                  view->replica.leader == 0 ? "no leader" : "leader known",
+                  LOG_U64("term", view->replica.term), LOG_U64("leader", view->replica.leader),
+                  LOG_STR("name", leader == NULL ? "" : leader->name));
+    }
+    if (was_leader && (!is_leader || view->replica.term != control->proposer_term))
+        proposer_lost(&control->proposer);
+    if (is_leader)
+        control->proposer_term = view->replica.term;
+    if (view->replica.state == REPLICA_HALTED && !control->is_halted) {
+        control->is_halted = true;
+        log_event(LOG_ERROR, "control", "member halted",
+                  LOG_STR("effect", "traffic is served from memory; see the log above, mend "
+                                    "the disk, restart"));
+        if (control->options.exit_on_disk_error)
+            control_end(control, GW_IO, "the log cannot be written (onDiskError: exit)");
+    }
+    member_view_free(old);
+    /* The view may be newer than the last news of what is visible. */
+    if (view->replica.visible > control->visible_index ||
+        view->replica.revision > control->visible_revision)
+        take_visible(control, view->replica.visible, view->replica.revision);
+    tell_record(control);
+    laggards_check(control);
+}
+
+static void deliver(struct mail *mail, void *owner)
+{
+    struct control *control = owner;
+    struct member_mail *head = container_of(mail, struct member_mail, mail);
+
+    switch (head->type) {
+    case MEMBER_MAIL_CALL: {
+        struct member_call *call = container_of(head, struct member_call, head);
+        if (!proposer_called(&control->proposer, call)) {
+            struct control_call *ours = container_of(call, struct control_call, member);
+            ours->done(ours);
+        }
+        return;
+    }
+    case MEMBER_MAIL_VIEW:
+        take_view(control, container_of(head, struct member_view, head));
+        return;
+    case MEMBER_MAIL_FORWARDED:
+        forward_arrived(control, container_of(head, struct member_forwarded, head));
+        return;
+    case MEMBER_MAIL_VISIBLE: {
+        struct member_visible *visible = container_of(head, struct member_visible, head);
+        take_visible(control, visible->index, visible->revision);
+        free(visible);
+        return;
+    }
+    }
+}
+
+/* ---- housekeeping ---- */
+
+static void expire_waits(struct control *control)
+{
+    struct list_link expired;
+    struct list_link *link;
+    uint64_t now_ms = control_now_ms(control);
+
+    list_init(&expired);
+    list_each (&control->waiting, waiting) {
+        struct request *request = container_of(waiting, struct request, lag_link);
+        if (request->deadline_ms <= now_ms) {
+            list_remove(waiting);
+            list_append(&expired, waiting);
+        }
+    }
+    while ((link = list_take_first(&expired)) != NULL) {
+        struct request *request = container_of(link, struct request, lag_link);
+        request_fail(request, GW_TIMEOUT, "this node has not caught up with the leader yet");
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+    uint64_t now_ms = control_now_ms(control);
+    uint64_t turn = (now_ms - control->started_ms) / TICK_MS;
+
+    expire_waits(control);
+    laggards_check(control);
+    if (turn % (1000 / TICK_MS) == 0) {
+        control_status_send(control);
+        tell_record(control);
+    }
+    if (turn % (CONTROL_REDIAL_MS / TICK_MS) == 0)
+        publish_retry_listeners(control);
+}
+
+/* ---- the end ---- */
+
+static void drain_over(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+
+    log_event(LOG_WARN, "control", "drain ran out of time");
+    control_end(control, GW_OK, "");
+}
+
+static void transfer_done(struct control_call *call)
+{
+    if (call->member.result != GW_OK)
+        log_event(LOG_INFO, "control", "leadership not handed over",
+                  LOG_STR("why", result_text(call->member.result)));
+    control_call_free(call);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct control *control = handle->data;
+    uint32_t delay_ms = number == SIGINT ? 0 : control->options.drain_delay_ms;
+
+    if (control->is_draining) {
+        log_event(LOG_WARN, "control", "drain cut short");
+        control_end(control, GW_OK, "");
+        return;
+    }
+    log_event(LOG_INFO, "control", "draining", LOG_U64("delay_ms", delay_ms),
+              LOG_U64("wait_ms", control->options.drain_wait_ms));
+    control->is_draining = true;
+    if (control->options.stopping != NULL)
+        control->options.stopping(control->options.owner);
+    control_status_send(control);
+    if (control_is_leader(control) && control->view->replica.server_count > 1)
+        control_call(control, MEMBER_TRANSFER, (struct slice){0}, 0, 0, transfer_done, NULL);
+    if (!control->has_side) {
+        control_end(control, GW_OK, "");
+        return;
+    }
+    control->side.drain(control->side.owner, delay_ms, control->options.drain_wait_ms);
+    uv_timer_start(&control->drain_timer, drain_over,
+                   (uint64_t)delay_ms + control->options.drain_wait_ms + 1000, 0);
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct control *control = handle->data;
+
+    (void)number;
+    log_event(LOG_INFO, "control", "reading gwd.yaml again");
+    if (control->options.reload == NULL ||
+        !control->options.reload(control->options.owner, &control->options.binds,
+                                 &control->options.bind_count))
+        return;
+    publish_again(control);
+}
+
+/* ---- the beginning ---- */
+
+static void hook_post(void *owner, struct member_call *call)
+{
+    struct control *control = owner;
+
+    if (control->member != NULL) {
+        member_post(control->member, call);
+        return;
+    }
+    call->result = GW_CLOSED;
+    mailbox_post(&control->mailbox, &call->head.mail);
+}
+
+static struct edition *hook_visible(void *owner)
+{
+    struct control *control = owner;
+    return control->visible;
+}
+
+static void hook_regions(void *owner, struct write *write)
+{
+    struct control *control = owner;
+    write->region_count =
+        nodes_regions(&control->nodes, &write->arena, write->regions, WRITE_REGIONS_MAX);
+}
+
+static uint64_t hook_wall_ms(void *owner)
+{
+    (void)owner;
+    return instant_wall_ms();
+}
+
+/* Pool. */
+static bool hook_session_known(void *owner, const uint8_t *client)
+{
+    struct control *control = owner;
+    struct txn *txn;
+    struct slice value;
+
+    if (env_begin_read(control->env, &txn) != GW_OK)
+        return false;
+    bool known = txn_get(txn, ENV_SESSIONS, slice_of(client, 16), &value) == GW_OK;
+    txn_abort(txn);
+    return known;
+}
+
+static enum result check_cluster(struct control *control, struct error *err)
+{
+    struct txn *txn;
+    struct slice id;
+
+    enum result result = env_begin_read(control->env, &txn);
+    if (result != GW_OK)
+        return error_set(err, result, "read the store: %s", result_text(result));
+    result = meta_cluster_get(txn, &id);
+    if (result == GW_OK &&
+        !slice_equal(id, slice_from_string(control->options.identity.cluster_id)))
+        error_set(err, result = GW_FOREIGN,
+                  "the data of '%s' belongs to cluster %.*s, its identity to cluster %s: put "
+                  "back the directory as it was",
+                  control->options.data_dir, SLICE_ARG(id),
+                  control->options.identity.cluster_id);
+    else if (result != GW_OK && result != GW_NOT_FOUND)
+        error_set(err, result, "read the store: %s", result_text(result));
+    else
+        result = GW_OK;
+    txn_abort(txn);
+    return result;
+}
+
+static enum result open_handles(struct control *control, struct error *err)
+{
+    uv_loop_t *loop = control->loop;
+
+    if (mailbox_open(&control->mailbox, loop, deliver, control, err) != GW_OK)
+        return err->code;
+    uv_timer_init(loop, &control->second);
+    uv_timer_init(loop, &control->drain_timer);
+    uv_signal_init(loop, &control->term);
+    uv_signal_init(loop, &control->interrupt);
+    uv_signal_init(loop, &control->hangup);
+    control->second.data = control->drain_timer.data = control->term.data =
+        control->interrupt.data = control->hangup.data = control;
+    control->is_announced = true; /* the handles are there, to be closed */
+    return GW_OK;
+}
+
+static enum result read_state(struct control *control, struct error *err)
+{
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/cluster.key", control->options.data_dir);
+    if (seal_key_read(path, &control->key, err) != GW_OK)
+        return err->code;
+    const struct env_options env = {.dir = control->options.data_dir,
+                                    .map_size_bytes = control->options.map_size};
+    if (env_open(&env, &control->env, err) != GW_OK)
+        return err->code;
+    if (check_cluster(control, err) != GW_OK)
+        return err->code;
+    enum result result = nodes_read(control->env, &control->nodes);
+    if (result != GW_OK)
+        return error_set(err, result, "read the node records: %s", result_text(result));
+    control->visible_index = control->nodes.state.applied;
+    control->visible_revision = control->nodes.state.revision;
+    control_place(control);
+    return edition_read(control->env, NULL, &control->visible, err);
+}
+
+enum result control_open(uv_loop_t *loop, const struct control_options *options,
+                         struct control **ret_control, struct error *err)
+{
+    struct control *control = calloc(1, sizeof *control);
+
+    if (control == NULL)
+        return error_set(err, GW_NO_MEMORY, "open control");
+    control->loop = loop;
+    control->options = *options;
+    control->started_ms = instant_monotonic_ms();
+    list_init(&control->waiting);
+    list_init(&control->laggards);
+    list_init(&control->requests);
+    const struct proposer_hooks hooks = {.owner = control,
+                                         .loop = loop,
+                                         .mailbox = &control->mailbox,
+                                         .post = hook_post,
+                                         .visible = hook_visible,
+                                         .regions = hook_regions,
+                                         .wall_ms = hook_wall_ms,
+                                         .session_known = hook_session_known};
+    proposer_init(&control->proposer, &hooks);
+    control->board = board_new();
+    if (control->board == NULL)
+        error_set(err, GW_NO_MEMORY, "open control");
+    else if (open_handles(control, err) == GW_OK && read_state(control, err) == GW_OK) {
+        *ret_control = control;
+        return GW_OK;
+    }
+    enum result result = err->code;
+    control_close(control);
+    return result;
+}
+
+void control_side_set(struct control *control, const struct control_side *side)
+{
+    control->side = *side;
+    control->has_side = true;
+}
+
+/* The raft section of the Cluster object, as far as it binds this process. */
+static void raft_times(const struct control *control, struct member_options *options)
+{
+    const struct cluster_spec *cluster =
+        control->visible == NULL ? NULL : catalog_cluster(&control->visible->catalog);
+    static const unsigned voters[] = {7, 1, 3, 5, 7};
+
+    options->heartbeat_ms = 50;
+    options->election_ms = 300;
+    options->roster = (struct roster_options){.voters = 7, .stable_ms = 10000, .lag = 250};
+    if (cluster == NULL)
+        return;
+    if (cluster->raft.profile == PROFILE_WAN) {
+        options->heartbeat_ms = 100;
+        options->election_ms = 1500;
+    }
+    if (cluster->raft.heartbeat_ms != GW_ABSENT)
+        options->heartbeat_ms = (unsigned)cluster->raft.heartbeat_ms;
+    if (cluster->raft.election_timeout_ms != GW_ABSENT)
+        options->election_ms = (unsigned)cluster->raft.election_timeout_ms;
+    if (cluster->raft.voters >= 0 && cluster->raft.voters < 5)
+        options->roster.voters = voters[cluster->raft.voters];
+}
+
+static enum result start_member(struct control *control, struct error *err)
+{
+    char certificate[4096], key[4096], ca[4096];
+    const struct node_entry *self = control_self(control);
+    const char *advertise = control->options.peer_advertise;
+
+    if ((advertise == NULL || advertise[0] == '\0') && self != NULL)
+        advertise = self->peer;
+    snprintf(certificate, sizeof certificate, "%s/node.pem", control->options.data_dir);
+    snprintf(key, sizeof key, "%s/node.key", control->options.data_dir);
+    snprintf(ca, sizeof ca, "%s/ca.pem", control->options.data_dir);
+    struct member_options options = {.id = control->options.identity.node_id,
+                                     .cluster_id = control->options.identity.cluster_id,
+                                     .name = control->options.identity.name,
+                                     .peer_listen = control->options.peer_listen,
+                                     .peer_advertise = advertise,
+                                     .certificate_file = certificate,
+                                     .key_file = key,
+                                     .ca_file = ca,
+                                     .env = control->env,
+                                     .commands = control->options.commands,
+                                     .command_count = control->options.command_count,
+                                     .control = &control->mailbox};
+    raft_times(control, &options);
+    if (member_open(&options, &control->member, err) != GW_OK)
+        return err->code;
+    if (control->nodes.count != 0)
+        nodes_tell(&control->nodes, control->member);
+    return member_start(control->member, err);
+}
+
+static enum result start_all(struct control *control, struct error *err)
+{
+    if (control->has_side && publish_first(control, err) != GW_OK) {
+        /* Not the end: the next revision may compile, and the node is needed to make it. */
+        log_event(LOG_ERROR, "control", "configuration does not compile",
+                  LOG_STR("why", err->text));
+        snprintf(control->publish.failure, sizeof control->publish.failure, "%.255s",
+                 err->text);
+        *err = ERROR_NONE;
+    }
+    if (start_member(control, err) != GW_OK || admin_open(control, err) != GW_OK ||
+        status_open(control, err) != GW_OK) {
+        /* The data directory is ours by now: what is in use is a port. */
+        if (err->code == GW_LOCKED)
+            err->code = GW_FAILED;
+        return err->code;
+    }
+    uv_signal_start(&control->term, on_signal, SIGTERM);
+    uv_signal_start(&control->interrupt, on_signal, SIGINT);
+    uv_signal_start(&control->hangup, on_hangup, SIGHUP);
+    uv_timer_start(&control->second, on_tick, TICK_MS, TICK_MS);
+    control->is_started = true;
+    control_status_send(control);
+    log_event(LOG_INFO, "control", "started", LOG_STR("node", control->options.identity.name),
+              LOG_STR("region", control->region),
+              LOG_U64("revision", control->visible->catalog.revision),
+              LOG_U64("took_ms", instant_monotonic_ms() - control->started_ms));
+    if (control->options.started != NULL)
+        control->options.started(control->options.owner);
+    return GW_OK;
+}
+
+enum result control_run(struct control *control, struct error *err)
+{
+    if (start_all(control, err) != GW_OK)
+        return err->code;
+    while (!control->is_ending)
+        uv_run(control->loop, UV_RUN_DEFAULT);
+    if (control->end.code != GW_OK)
+        *err = control->end;
+    return control->end.code;
+}
+
+static void close_handle(void *handle)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+void control_close(struct control *control)
+{
+    if (control == NULL)
+        return;
+    control->is_ending = true;
+    if (control->admin != NULL)
+        http_server_close(control->admin, NULL, NULL);
+    if (control->status != NULL)
+        http_server_close(control->status, NULL, NULL);
+    struct member *member = control->member;
+    if (control->is_announced) {
+        close_handle(&control->second);
+        close_handle(&control->drain_timer);
+        close_handle(&control->term);
+        close_handle(&control->interrupt);
+        close_handle(&control->hangup);
+        /* Calls under way come back while the member ends; their answers are written
+         * before the mailbox closes. */
+        member_close(member);
+        control->member = NULL;
+        uv_run(control->loop, UV_RUN_NOWAIT);
+        mailbox_close(&control->mailbox, NULL);
+        uv_run(control->loop, UV_RUN_DEFAULT);
+    }
+    publish_close(control);
+    proposer_deinit(&control->proposer);
+    edition_unref(control->visible);
+    edition_unref(control->read);
+    member_view_free(control->view);
+    board_free(control->board);
+    env_close(control->env);
+    seal_key_wipe(&control->key);
+    free(control);
+}

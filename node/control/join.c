@@ -1,0 +1,299 @@
+/* A joiner's request, at whichever node it knocked: carried to the leader, where
+ * consuming the token is the log entry that adds the node; then its certificate
+ * is signed with the cluster's CA, unsealed for the moment.
+ *
+ * The request's digest is its session, so a joiner that repeats the same request
+ * after a lost answer gets the same id again and not "token used". */
+#include "base/instant.h"
+#include "base/log.h"
+#include "model/units.h"
+#include "model/wire.h"
+#include "node/control/admin.h"
+#include "pki/certificate.h"
+#include "pki/token.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define JOIN_FIELD_MAX 512
+#define JOIN_CSR_MAX   8192
+
+struct joining {
+    struct control *control;
+    struct member_forwarded *forwarded;
+    /* Borrowed from its payload. */
+    struct slice token, secret, csr, name, region, zone, peer, admin, version, role;
+};
+
+/* ---- answers ---- */
+
+static void refuse(struct joining *joining, enum result code, const char *sentence)
+{
+    struct buffer out;
+
+    log_event(LOG_WARN, "control", "join refused", LOG_SLICE("name", joining->name),
+              LOG_STR("code", result_word(code)), LOG_STR("why", sentence));
+    buffer_init(&out, 4096);
+    wire_map(&out, 3);
+    wire_string(&out, SLICE("ok"));
+    wire_bool(&out, false);
+    wire_string(&out, SLICE("code"));
+    wire_string(&out, slice_from_string(result_word(code)));
+    wire_string(&out, SLICE("text"));
+    wire_string(&out, slice_from_string(sentence));
+    control_answer(joining->control, joining->forwarded, buffer_slice(&out));
+    buffer_deinit(&out);
+    free(joining);
+}
+
+static bool read_request(struct joining *joining)
+{
+    const struct {
+        struct slice key;
+        struct slice *out;
+        size_t max;
+    } fields[] = {{SLICE("token"), &joining->token, TOKEN_ID_SIZE},
+                  {SLICE("secret"), &joining->secret, TOKEN_SECRET_SIZE},
+                  {SLICE("csr"), &joining->csr, JOIN_CSR_MAX},
+                  {SLICE("name"), &joining->name, 63},
+                  {SLICE("region"), &joining->region, 63},
+                  {SLICE("zone"), &joining->zone, 63},
+                  {SLICE("peer"), &joining->peer, NODE_ADDRESS_LIMIT},
+                  {SLICE("admin"), &joining->admin, NODE_ADDRESS_LIMIT},
+                  {SLICE("version"), &joining->version, 63},
+                  {SLICE("role"), &joining->role, 16}};
+    struct wire wire;
+    size_t count;
+
+    wire_init(&wire, slice_from(buffer_slice(&joining->forwarded->payload), 1));
+    if (!wire_read_map(&wire, &count))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct slice key, value;
+        bool taken = false;
+        if (!wire_read_string(&wire, &key))
+            return false;
+        for (size_t f = 0; f < sizeof fields / sizeof fields[0] && !taken; f++) {
+            if (!slice_equal(key, fields[f].key))
+                continue;
+            if (!wire_read_string(&wire, &value) || value.size > fields[f].max)
+                return false;
+            *fields[f].out = value;
+            taken = true;
+        }
+        if (!taken && !wire_skip(&wire, NULL))
+            return false;
+    }
+    return joining->secret.size == TOKEN_SECRET_SIZE && name_is_valid(joining->name) &&
+           joining->token.size != 0;
+}
+
+/* ---- signing, at the leader ---- */
+
+static enum result read_ca(struct control *control, struct buffer *ca_pem, EVP_PKEY **ret_key,
+                           struct error *err)
+{
+    struct txn *txn;
+    struct record record;
+    struct ca_record ca;
+    struct buffer key_pem;
+
+    buffer_init(&key_pem, 64u << 10);
+    enum result result = env_begin_read(control->env, &txn);
+    if (result != GW_OK)
+        return error_set(err, result, "read the CA: %s", result_text(result));
+    result = record_get(txn, CA_KEY, &record);
+    if (result != GW_OK || !ca_record_unpack(record.value, &ca))
+        error_set(err, GW_DAMAGED, "the record of the CA cannot be read");
+    else if (seal_open(&control->key, SLICE("_ca/1"), ca.sealed_key, &key_pem, err) == GW_OK &&
+             key_from_pem(buffer_slice(&key_pem), ret_key, err) == GW_OK)
+        buffer_append_slice(ca_pem, ca.certificate);
+    txn_abort(txn);
+    key_buffer_wipe(&key_pem);
+    return err->code;
+}
+
+/* Names that the certificate bears beside the identity, for browsers and curl. */
+static size_t names_of(const struct joining *joining, struct slice *out)
+{
+    const struct slice addresses[] = {joining->peer, joining->admin};
+    size_t count = 0;
+
+    out[count++] = SLICE("localhost");
+    out[count++] = SLICE("127.0.0.1");
+    for (size_t i = 0; i < 2; i++) {
+        struct slice host;
+        uint16_t port;
+        if (!host_port_parse(addresses[i], false, &host, &port))
+            continue;
+        bool known = false;
+        for (size_t j = 0; j < count; j++)
+            known |= slice_equal(out[j], host);
+        if (!known)
+            out[count++] = host;
+    }
+    return count;
+}
+
+static enum result sign(struct joining *joining, uint64_t id, struct buffer *certificate_pem,
+                        struct buffer *ca_pem, struct error *err)
+{
+    struct control *control = joining->control;
+    struct identity subject = {.kind = IDENTITY_NODE, .node_id = id};
+    struct slice items[8];
+    const struct certificate_names names = {items, names_of(joining, items)};
+    EVP_PKEY *ca_key = NULL, *public_key = NULL;
+    X509 *ca = NULL, *certificate = NULL;
+
+    memcpy(subject.cluster_id, control->options.identity.cluster_id,
+           sizeof subject.cluster_id);
+    if (read_ca(control, ca_pem, &ca_key, err) == GW_OK &&
+        certificate_from_pem(buffer_slice(ca_pem), &ca, err) == GW_OK &&
+        certificate_request_read(joining->csr, &public_key, err) == GW_OK &&
+        certificate_sign(ca, ca_key, public_key, &subject, &names, 0, instant_wall_ms(),
+                         &certificate, err) == GW_OK)
+        certificate_to_pem(certificate, certificate_pem, err);
+    certificate_free(certificate);
+    certificate_free(ca);
+    key_free(public_key);
+    key_free(ca_key);
+    return err->code;
+}
+
+static void welcome(struct joining *joining, uint64_t id)
+{
+    struct control *control = joining->control;
+    struct buffer certificate, ca, out;
+    struct error err = ERROR_NONE;
+
+    buffer_init(&certificate, 0);
+    buffer_init(&ca, 0);
+    buffer_init(&out, 0);
+    if (sign(joining, id, &certificate, &ca, &err) != GW_OK) {
+        refuse(joining, err.code, err.text);
+    } else {
+        wire_map(&out, 8);
+        wire_string(&out, SLICE("ok"));
+        wire_bool(&out, true);
+        wire_string(&out, SLICE("id"));
+        wire_u64(&out, id);
+        wire_string(&out, SLICE("certificate"));
+        wire_string(&out, buffer_slice(&certificate));
+        wire_string(&out, SLICE("ca"));
+        wire_string(&out, buffer_slice(&ca));
+        wire_string(&out, SLICE("clusterKey"));
+        wire_bytes(&out, slice_of(control->key.bytes, sizeof control->key.bytes));
+        wire_string(&out, SLICE("clusterId"));
+        wire_string(&out, slice_from_string(control->options.identity.cluster_id));
+        wire_string(&out, SLICE("clusterName"));
+        wire_string(&out, slice_from_string(control->nodes.cluster_name));
+        wire_string(&out, SLICE("peers"));
+        wire_array(&out, control->nodes.count);
+        for (size_t i = 0; i < control->nodes.count; i++)
+            wire_string(&out, slice_from_string(control->nodes.items[i].peer));
+        log_event(LOG_INFO, "control", "node joined", LOG_SLICE("name", joining->name),
+                  LOG_U64("id", id), LOG_SLICE("region", joining->region));
+        control_answer(control, joining->forwarded, buffer_slice(&out));
+        free(joining);
+    }
+    key_buffer_wipe(&out);
+    buffer_deinit(&certificate);
+    buffer_deinit(&ca);
+}
+
+static void joined(struct control_call *call)
+{
+    struct joining *joining = call->owner;
+    struct command_detail detail;
+    enum result result = call->member.result;
+
+    bool has_detail = command_detail_unpack(buffer_slice(&call->member.reply), &detail);
+    if (result == GW_OK && has_detail && detail.number != 0) {
+        welcome(joining, detail.number);
+    } else {
+        char sentence[512];
+        if (has_detail && detail.text.size != 0)
+            snprintf(sentence, sizeof sentence, "%.*s", SLICE_ARG(detail.text));
+        else
+            snprintf(sentence, sizeof sentence, "%s: try again", result_text(result));
+        refuse(joining, result == GW_OK ? GW_FAILED : result, sentence);
+    }
+    control_call_free(call);
+}
+
+static void propose(struct joining *joining)
+{
+    struct control *control = joining->control;
+    uint8_t hash[TOKEN_HASH_SIZE], digest[SHA256_DIGEST_LENGTH];
+    EVP_PKEY *public_key = NULL;
+    struct error err = ERROR_NONE;
+    struct buffer command;
+
+    /* Before the token is spent: is there anything to sign? */
+    if (certificate_request_read(joining->csr, &public_key, &err) != GW_OK) {
+        refuse(joining, err.code, err.text);
+        return;
+    }
+    key_free(public_key);
+    SHA256((const unsigned char *)joining->csr.data, joining->csr.size, digest);
+    token_hash((const uint8_t *)joining->secret.data, hash);
+    const struct command_header header = {.number = COMMAND_NODE_JOIN,
+                                          .wall_ms = instant_wall_ms(),
+                                          .client = slice_of(digest, 16),
+                                          .sequence = 1,
+                                          .actor = joining->name};
+    const struct node_record record = {.name = joining->name,
+                                       .region = joining->region,
+                                       .zone = joining->zone,
+                                       .peer = joining->peer,
+                                       .admin = joining->admin,
+                                       .role = joining->role,
+                                       .version = joining->version};
+    buffer_init(&command, 0);
+    if (!node_join_encode(&command, &header, joining->token, slice_of(hash, sizeof hash),
+                          &record))
+        refuse(joining, GW_MALFORMED, "name, region or an address is too long");
+    else if (!control_call(control, MEMBER_PROPOSE, buffer_slice(&command), 0, 0, joined,
+                           joining))
+        refuse(joining, GW_NO_MEMORY, "out of memory");
+    buffer_deinit(&command);
+}
+
+static void carried(struct control_call *call)
+{
+    struct joining *joining = call->owner;
+
+    if (call->member.result == GW_OK) {
+        control_answer(joining->control, joining->forwarded,
+                       buffer_slice(&call->member.reply));
+        free(joining);
+    } else if (call->member.result == GW_AGAIN) {
+        propose(joining);
+    } else {
+        refuse(joining, GW_NO_QUORUM, "the cluster has no leader now: try again");
+    }
+    control_call_free(call);
+}
+
+void join_arrived(struct control *control, struct member_forwarded *forwarded)
+{
+    struct joining *joining = calloc(1, sizeof *joining);
+
+    if (joining == NULL) {
+        control_answer(control, forwarded, (struct slice){0});
+        return;
+    }
+    joining->control = control;
+    joining->forwarded = forwarded;
+    if (!read_request(joining)) {
+        refuse(joining, GW_MALFORMED, "the join request does not decode");
+    } else if (control_is_leader(control)) {
+        propose(joining);
+    } else if (forwarded->from != 0) {
+        refuse(joining, GW_NOT_LEADER, "leadership is moving: try again");
+    } else if (!control_call(control, MEMBER_FORWARD, buffer_slice(&forwarded->payload), 0, 0,
+                             carried, joining)) {
+        refuse(joining, GW_NO_MEMORY, "out of memory");
+    }
+}

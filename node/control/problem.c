@@ -1,0 +1,57 @@
+/* The list of results in base/error.h decides status, code and title; only the
+ * sentence and the lists are this call's. */
+#include "node/control/problem.h"
+
+#include <stdio.h>
+
+/* "Not found" of "not found". */
+static void emit_title(struct emit *emit, enum result code)
+{
+    char title[64];
+    snprintf(title, sizeof title, "%s", result_text(code));
+    if (title[0] >= 'a' && title[0] <= 'z')
+        title[0] = (char)(title[0] - 'a' + 'A');
+    emit_cstring(emit, title);
+}
+
+unsigned problem_write(struct buffer *out, const struct error *err,
+                       const struct problem_extra *extra)
+{
+    enum result code = err->code == GW_OK ? GW_FAILED : err->code;
+    unsigned status = (unsigned)result_http_status(code);
+    struct emit emit;
+    char type[64];
+
+    snprintf(type, sizeof type, "urn:quorumgate:%s", result_word(code));
+    emit_init(&emit, out, false);
+    emit_object(&emit);
+    emit_key(&emit, "type");
+    emit_cstring(&emit, type);
+    emit_key(&emit, "title");
+    emit_title(&emit, code);
+    emit_key(&emit, "status");
+    emit_u64(&emit, status);
+    emit_key(&emit, "code");
+    emit_cstring(&emit, result_word(code));
+    emit_key(&emit, "detail");
+    emit_cstring(&emit, err->text[0] != '\0' ? err->text : result_text(code));
+    emit_key(&emit, "errors");
+    if (extra != NULL && extra->problems != NULL) {
+        problems_emit(extra->problems, &emit, false);
+    } else {
+        emit_array(&emit);
+        emit_array_end(&emit);
+    }
+    emit_key(&emit, "revision");
+    if (extra != NULL && extra->revision != 0)
+        emit_u64_string(&emit, extra->revision);
+    else
+        emit_null(&emit);
+    emit_key(&emit, "changed");
+    emit_array(&emit);
+    for (size_t i = 0; extra != NULL && i < extra->changed_count; i++)
+        emit_string(&emit, extra->changed[i]);
+    emit_array_end(&emit);
+    emit_object_end(&emit);
+    return status;
+}

@@ -1,0 +1,314 @@
+/* Three lists, and a write moves only forward through them: queue → in flight →
+ * done; `again` gathers those of a broken run, in order, and is put back before
+ * the queue. A write without effect is not proposed, but stands in the line of
+ * those in flight, since it is true only if those before it become true.
+ *
+ * Before the first check of a term a barrier is passed, so that a new leader
+ * never refuses or skips a write for want of entries it has not applied yet. */
+#include "node/control/proposer.h"
+
+static void pump(struct proposer *proposer);
+
+void proposer_init(struct proposer *proposer, const struct proposer_hooks *hooks)
+{
+    memset(proposer, 0, sizeof *proposer);
+    proposer->hooks = *hooks;
+    list_init(&proposer->queue);
+    list_init(&proposer->in_flight);
+    list_init(&proposer->again);
+    member_call_init(&proposer->barrier, MEMBER_BARRIER, hooks->mailbox);
+}
+
+void proposer_deinit(struct proposer *proposer)
+{
+    if (proposer == NULL)
+        return;
+    edition_unref(proposer->tentative);
+    proposer->tentative = NULL;
+    member_call_deinit(&proposer->barrier);
+}
+
+static struct write *first_of(struct list_link *list)
+{
+    return list_is_empty(list) ? NULL : container_of(list->next, struct write, link);
+}
+
+static void finish(struct proposer *proposer, struct write *write, enum result result)
+{
+    (void)proposer;
+    write->result = result;
+    if (result != GW_OK && write->err.text[0] == '\0')
+        error_set(&write->err, result, "%s", result_text(result));
+    write->err.code = result;
+    write->done(write);
+}
+
+static void rebuild(struct proposer *proposer, uint64_t index)
+{
+    proposer->is_rebuilding = true;
+    if (index > proposer->rebuild_index)
+        proposer->rebuild_index = index;
+}
+
+/* Once more, after those that came before it. */
+static void retry(struct proposer *proposer, struct write *write)
+{
+    proposer->counters_again++;
+    if (++write->tries >= PROPOSER_TRIES) {
+        error_set(&write->err, GW_AGAIN,
+                  "the configuration changed %u times while this change was checked",
+                  write->tries);
+        finish(proposer, write, GW_AGAIN);
+        return;
+    }
+    proposer->queued++;
+    list_append(&proposer->again, &write->link);
+}
+
+static void post_propose(struct proposer *proposer, struct write *write)
+{
+    member_call_init(&write->call, MEMBER_PROPOSE, proposer->hooks.mailbox);
+    buffer_deinit(&write->call.payload);
+    write->call.payload = write->command;
+    buffer_init(&write->command, 0);
+    write->is_call_out = true;
+    write->call.owner = write;
+    list_append(&proposer->in_flight, &write->link);
+    proposer->hooks.post(proposer->hooks.owner, &write->call);
+}
+
+/* Writes without effect at the head of the line have nothing left to wait for
+ * but proof that this node still leads: a barrier. */
+static void settle_noops(struct proposer *proposer)
+{
+    for (;;) {
+        struct write *write = first_of(&proposer->in_flight);
+        if (write == NULL || !write->is_noop || write->is_call_out)
+            return;
+        if (proposer->is_rebuilding) {
+            list_remove(&write->link);
+            retry(proposer, write);
+            continue;
+        }
+        member_call_init(&write->call, MEMBER_BARRIER, proposer->hooks.mailbox);
+        write->call.owner = write;
+        write->is_call_out = true;
+        proposer->hooks.post(proposer->hooks.owner, &write->call);
+        return;
+    }
+}
+
+/* Pool. */
+static void check_run(struct job *job)
+{
+    struct write *write = job->owner;
+    struct proposer *proposer = write->proposer;
+
+    if (write->has_client && !write->dry_run && proposer->hooks.session_known != NULL)
+        write->is_session_known =
+            proposer->hooks.session_known(proposer->hooks.owner, write->client);
+    write_check(write);
+}
+
+static void check_done(struct job *job)
+{
+    struct write *write = job->owner;
+    struct proposer *proposer = write->proposer;
+
+    proposer->checking = NULL;
+    if (proposer->is_rebuilding && write->base->is_tentative) {
+        retry(proposer, write);
+    } else if (write->result != GW_OK || write->dry_run) {
+        write->revision = write->base->catalog.revision;
+        finish(proposer, write, write->result);
+    } else if (write->changed_count == 0 && !write->is_session_known) {
+        write->is_noop = true;
+        list_append(&proposer->in_flight, &write->link);
+        settle_noops(proposer);
+    } else {
+        if (!write->is_session_known) {
+            edition_unref(proposer->tentative);
+            proposer->tentative = edition_ref(write->after);
+            proposer->sequence = write->after->conf_sequence;
+        }
+        post_propose(proposer, write);
+    }
+    pump(proposer);
+}
+
+/* What the head of the queue is checked against, or NULL: wait. */
+static struct edition *base_for(struct proposer *proposer, const struct write *write)
+{
+    struct edition *visible = proposer->hooks.visible(proposer->hooks.owner);
+
+    if (visible == NULL)
+        return NULL;
+    if (proposer->is_rebuilding) {
+        if (!list_is_empty(&proposer->in_flight) ||
+            visible->applied < proposer->rebuild_index)
+            return NULL;
+        proposer->is_rebuilding = false;
+        proposer->rebuild_index = 0;
+        edition_unref(proposer->tentative);
+        proposer->tentative = NULL;
+    }
+    if (proposer->tentative == NULL)
+        return visible;
+    if (list_is_empty(&proposer->in_flight) &&
+        visible->conf_sequence >= proposer->sequence) {
+        edition_unref(proposer->tentative);
+        proposer->tentative = NULL;
+        return visible;
+    }
+    /* What is in flight has no revisions yet that a precondition could name. */
+    if (write->has_if_match || write->if_revision != 0)
+        return NULL;
+    return proposer->tentative;
+}
+
+static void ask_barrier(struct proposer *proposer)
+{
+    if (proposer->is_barrier_out)
+        return;
+    proposer->is_barrier_out = true;
+    member_call_deinit(&proposer->barrier);
+    member_call_init(&proposer->barrier, MEMBER_BARRIER, proposer->hooks.mailbox);
+    proposer->hooks.post(proposer->hooks.owner, &proposer->barrier);
+}
+
+static void pump(struct proposer *proposer)
+{
+    if (proposer->checking != NULL)
+        return;
+    if (proposer->is_rebuilding && list_is_empty(&proposer->in_flight)) {
+        /* Those of the broken run go first, as they were. */
+        list_move_all(&proposer->again, &proposer->queue);
+        list_move_all(&proposer->queue, &proposer->again);
+    }
+    struct write *write = first_of(&proposer->queue);
+    if (write == NULL)
+        return;
+    if (!proposer->is_ready) {
+        ask_barrier(proposer);
+        return;
+    }
+    struct edition *base = base_for(proposer, write);
+    if (base == NULL)
+        return;
+
+    list_remove(&write->link);
+    proposer->queued--;
+    write_reset(write);
+    write->base = edition_ref(base);
+    write->wall_ms = proposer->hooks.wall_ms(proposer->hooks.owner);
+    proposer->hooks.regions(proposer->hooks.owner, write);
+    proposer->checking = write;
+    job_start(&write->job, proposer->hooks.loop, check_run, check_done, write);
+}
+
+void proposer_submit(struct proposer *proposer, struct write *write)
+{
+    write->proposer = proposer;
+    if (proposer->queued >= PROPOSER_QUEUE) {
+        error_set(&write->err, GW_LIMIT, "%d writes wait already: try again later",
+                  PROPOSER_QUEUE);
+        finish(proposer, write, GW_LIMIT);
+        return;
+    }
+    proposer->queued++;
+    list_append(&proposer->queue, &write->link);
+    pump(proposer);
+}
+
+static void fail_queue(struct proposer *proposer, enum result result)
+{
+    struct list_link failed;
+    struct list_link *link;
+
+    list_init(&failed);
+    list_move_all(&failed, &proposer->again);
+    list_move_all(&failed, &proposer->queue);
+    proposer->queued = 0;
+    while ((link = list_take_first(&failed)) != NULL)
+        finish(proposer, container_of(link, struct write, link), result);
+}
+
+static void barrier_came(struct proposer *proposer)
+{
+    proposer->is_barrier_out = false;
+    if (proposer->barrier.result == GW_OK) {
+        proposer->is_ready = true;
+        rebuild(proposer, proposer->barrier.index);
+        pump(proposer);
+        return;
+    }
+    fail_queue(proposer, proposer->barrier.result);
+}
+
+static void proposal_came(struct proposer *proposer, struct write *write)
+{
+    struct member_call *call = &write->call;
+    enum result result = call->result;
+
+    list_remove(&write->link);
+    write->is_call_out = false;
+    buffer_reset(&write->detail);
+    buffer_append_slice(&write->detail, buffer_slice(&call->reply));
+    if (write->is_noop)
+        write->revision = proposer->revision > write->base->catalog.revision
+                              ? proposer->revision
+                              : write->base->catalog.revision;
+    else
+        write->revision = call->revision;
+    uint64_t index = call->index;
+    member_call_deinit(call);
+
+    if (result == GW_OK) {
+        if (!write->is_noop && write->revision > proposer->revision)
+            proposer->revision = write->revision;
+        finish(proposer, write, GW_OK);
+    } else if (result == GW_AGAIN && !write->is_noop) {
+        rebuild(proposer, index);
+        retry(proposer, write);
+    } else {
+        /* What stood on this one stands on nothing. */
+        if (!write->is_noop && !write->is_session_known)
+            rebuild(proposer, index);
+        if (result == GW_NOT_LEADER)
+            proposer->is_ready = false;
+        finish(proposer, write, result);
+    }
+    settle_noops(proposer);
+    if (list_is_empty(&proposer->in_flight) && !list_is_empty(&proposer->again))
+        proposer->is_rebuilding = true;
+    pump(proposer);
+}
+
+bool proposer_called(struct proposer *proposer, struct member_call *call)
+{
+    if (call == &proposer->barrier) {
+        barrier_came(proposer);
+        return true;
+    }
+    list_each (&proposer->in_flight, link) {
+        struct write *write = container_of(link, struct write, link);
+        if (call == &write->call) {
+            proposal_came(proposer, write);
+            return true;
+        }
+    }
+    return false;
+}
+
+void proposer_visible(struct proposer *proposer)
+{
+    pump(proposer);
+}
+
+void proposer_lost(struct proposer *proposer)
+{
+    proposer->is_ready = false;
+    /* Those in flight are answered by their calls; those waiting go elsewhere. */
+    rebuild(proposer, 0);
+    fail_queue(proposer, GW_NOT_LEADER);
+}

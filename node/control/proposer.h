@@ -1,0 +1,63 @@
+/* The leader's line of writes: each is checked against what is visible plus what
+ * is in flight already, so the next one need not wait for the disk.
+ *
+ * An entry carries the configuration sequence it extends; where that no longer
+ * fits (GW_AGAIN), the line stands still until nothing is in flight, takes up
+ * the visible state anew and checks again, a few times at most. Control thread;
+ * the checks run on the pool. All of the outside is behind hooks, so tests need
+ * no member. */
+#ifndef GW_NODE_PROPOSER_H
+#define GW_NODE_PROPOSER_H
+
+#include "node/control/write.h"
+
+#define PROPOSER_TRIES 8
+#define PROPOSER_QUEUE 1024 /* writes waiting; more are refused: GW_LIMIT */
+
+struct proposer_hooks {
+    void *owner;
+    uv_loop_t *loop;
+    struct mailbox *mailbox; /* where calls come back */
+    /* Takes the call; it comes back by proposer_called. */
+    void (*post)(void *owner, struct member_call *call);
+    /* The newest edition of what is visible, borrowed; NULL: none yet. */
+    struct edition *(*visible)(void *owner);
+    /* Fills write->regions. */
+    void (*regions)(void *owner, struct write *write);
+    uint64_t (*wall_ms)(void *owner);
+    /* Pool: has this client's request been applied before? May be NULL. */
+    bool (*session_known)(void *owner, const uint8_t *client);
+};
+
+struct proposer {
+    struct proposer_hooks hooks;
+    struct list_link queue;     /* to be checked */
+    struct list_link in_flight; /* proposed, and what is answered in their order */
+    struct list_link again;     /* to be checked once more, in order */
+    size_t queued;
+    struct write *checking;
+    struct edition *tentative;
+    uint64_t sequence;       /* what the next transaction extends, if tentative */
+    uint64_t revision;       /* of the last one answered */
+    uint64_t rebuild_index;  /* the visible state must have reached it */
+    bool is_rebuilding;
+    bool is_ready;           /* the barrier of this term has been passed */
+    bool is_barrier_out;
+    struct member_call barrier;
+    uint64_t counters_again; /* writes checked once more */
+};
+
+void proposer_init(struct proposer *proposer, const struct proposer_hooks *hooks);
+/* Everything must have been answered: after proposer_stop and its calls. */
+void proposer_deinit(struct proposer *proposer);
+
+/* Takes the write until write->done. */
+void proposer_submit(struct proposer *proposer, struct write *write);
+/* A call that the member gave back: is it the proposer's? */
+bool proposer_called(struct proposer *proposer, struct member_call *call);
+/* There is a newer visible edition. */
+void proposer_visible(struct proposer *proposer);
+/* Leadership is gone, or of another term. */
+void proposer_lost(struct proposer *proposer);
+
+#endif

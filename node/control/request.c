@@ -1,0 +1,579 @@
+/* A request goes on by continuation: each wait keeps the function to run next.
+ * What another node forwarded is answered here or not at all ("not the leader",
+ * status 0 on the wire), so no request ever goes round. */
+#include "node/control/request.h"
+
+#include "base/instant.h"
+#include "model/units.h"
+#include "model/wire.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PAUSE_MS       60
+#define HEAD_FIELD_MAX 4096
+
+/* ---- birth and death ---- */
+
+static struct request *request_new(struct control *control)
+{
+    struct request *request = calloc(1, sizeof *request);
+
+    if (request == NULL)
+        return NULL;
+    request->control = control;
+    request->began_ms = control_now_ms(control);
+    request->deadline_ms = request->began_ms + CONTROL_WAIT_MS;
+    arena_init(&request->arena, 0, 0);
+    buffer_init(&request->out, 0);
+    list_append(&control->requests, &request->link);
+    control->request_count++;
+    control->requests_total++;
+    return request;
+}
+
+static void timer_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void request_free(struct request *request)
+{
+    struct control *control = request->control;
+
+    list_remove(&request->link);
+    if (list_is_linked(&request->lag_link))
+        list_remove(&request->lag_link);
+    control->request_count--;
+    control->body_bytes -= request->body.size;
+    if (request->timer != NULL)
+        uv_close((uv_handle_t *)request->timer, timer_closed);
+    if (request->write != NULL) {
+        write_deinit(request->write);
+        free(request->write);
+    }
+    buffer_deinit(&request->out);
+    arena_deinit(&request->arena);
+    free(request);
+}
+
+/* "/v1/a/b" into its parts, decoded; too many or malformed ones match no route. */
+static void split_path(struct request *request)
+{
+    struct slice rest = request->path;
+    struct slice part;
+    char text[256];
+
+    if (!slice_starts_with(rest, SLICE("/")))
+        return;
+    rest = slice_from(rest, 1);
+    while (slice_next(&rest, '/', &part)) {
+        if (request->part_count == REQUEST_PATH_PARTS ||
+            !http_call_decode(part, text, sizeof text)) {
+            request->part_count = 0;
+            return;
+        }
+        request->parts[request->part_count++] =
+            arena_copy(&request->arena, slice_from_string(text));
+    }
+}
+
+static void finish_birth(struct request *request)
+{
+    struct slice value;
+
+    request->control->body_bytes += request->body.size;
+    split_path(request);
+    request->is_stale = request_query(request, "consistency", &value) &&
+                        slice_equal(value, SLICE("stale"));
+}
+
+struct request *request_from_call(struct control *control, struct http_call *call,
+                                  struct slice actor)
+{
+    struct request *request = request_new(control);
+
+    if (request == NULL)
+        return NULL;
+    request->call = call;
+    call->context = request;
+    request->method = call->is_head ? SLICE("GET") : call->method;
+    request->path = call->path;
+    request->query = call->query;
+    request->body = call->body;
+    request->if_match = http_call_field(call, SLICE("if-match"));
+    request->if_none_match = http_call_field(call, SLICE("if-none-match"));
+    request->idempotency_key = http_call_field(call, SLICE("idempotency-key"));
+    request->content_type = http_call_field(call, SLICE("content-type"));
+    request->actor = arena_copy(&request->arena, actor);
+    finish_birth(request);
+    return request;
+}
+
+/* ---- the wire form ---- */
+
+void request_encode(const struct request *request, struct buffer *out)
+{
+    buffer_append_byte(out, 'H');
+    wire_array(out, 9);
+    wire_string(out, request->method);
+    wire_string(out, request->path);
+    wire_string(out, request->query);
+    wire_string(out, request->if_match);
+    wire_string(out, request->if_none_match);
+    wire_string(out, request->idempotency_key);
+    wire_string(out, request->content_type);
+    wire_string(out, request->actor);
+    wire_bytes(out, request->body);
+}
+
+static bool request_decode(struct request *request, struct slice payload)
+{
+    struct slice *const fields[] = {
+        &request->method,        &request->path,            &request->query,
+        &request->if_match,      &request->if_none_match,   &request->idempotency_key,
+        &request->content_type,  &request->actor,           &request->body};
+    struct wire wire;
+    size_t count;
+
+    wire_init(&wire, slice_from(payload, 1));
+    if (!wire_read_array(&wire, &count) || count < 9)
+        return false;
+    for (size_t i = 0; i < 9; i++) {
+        if (!wire_read_string(&wire, fields[i]) ||
+            (i < 8 && fields[i]->size > HEAD_FIELD_MAX))
+            return false;
+    }
+    return request->body.size <= CONTROL_BODY_MAX;
+}
+
+static void encode_answer(struct buffer *out, unsigned status, const char *etag,
+                          uint64_t revision, struct slice body)
+{
+    wire_array(out, 4);
+    wire_u64(out, status);
+    wire_string(out, slice_from_string(etag));
+    wire_u64(out, revision);
+    wire_bytes(out, body);
+}
+
+struct request *request_from_forwarded(struct control *control,
+                                       struct member_forwarded *forwarded)
+{
+    struct request *request = request_new(control);
+
+    if (request == NULL) {
+        control_answer(control, forwarded, (struct slice){0});
+        return NULL;
+    }
+    request->forwarded = forwarded;
+    if (!request_decode(request, buffer_slice(&forwarded->payload))) {
+        request->body = (struct slice){0};
+        request_fail(request, GW_MALFORMED, "the forwarded request does not decode");
+        return NULL;
+    }
+    finish_birth(request);
+    return request;
+}
+
+/* ---- reading it ---- */
+
+bool request_query(struct request *request, const char *name, struct slice *ret_value)
+{
+    struct slice rest = request->query;
+    struct slice part;
+    char text[1024];
+
+    while (slice_next(&rest, '&', &part)) {
+        size_t equals = slice_find_byte(part, '=');
+        struct slice key = equals == SIZE_MAX ? part : slice_sub(part, 0, equals);
+        if (!slice_equal(key, slice_from_string(name)))
+            continue;
+        struct slice value =
+            equals == SIZE_MAX ? (struct slice){"", 0} : slice_from(part, equals + 1);
+        if (!http_call_decode(value, text, sizeof text))
+            return false;
+        *ret_value = arena_copy(&request->arena, slice_from_string(text));
+        return true;
+    }
+    return false;
+}
+
+bool request_flag(struct request *request, const char *name)
+{
+    struct slice value;
+
+    return request_query(request, name, &value) && !slice_equal(value, SLICE("false")) &&
+           !slice_equal(value, SLICE("0"));
+}
+
+uint64_t request_left_ms(const struct request *request)
+{
+    uint64_t now_ms = control_now_ms(request->control);
+
+    return now_ms >= request->deadline_ms ? 1 : request->deadline_ms - now_ms;
+}
+
+/* ---- answering ---- */
+
+static void reply_typed(struct request *request, unsigned status, const char *type,
+                        struct slice body)
+{
+    struct control *control = request->control;
+    uint64_t revision = request->revision != 0 ? request->revision
+                        : control->visible != NULL ? control->visible->catalog.revision
+                                                   : 0;
+
+    if (request->forwarded != NULL) {
+        struct buffer answer;
+        buffer_init(&answer, 0);
+        encode_answer(&answer, status, request->etag, revision, body);
+        control_answer(control, request->forwarded, buffer_slice(&answer));
+        buffer_deinit(&answer);
+        request_free(request);
+        return;
+    }
+
+    char revision_text[24], lag_text[40], etag[32];
+    struct http_field fields[5];
+    size_t count = 0;
+    snprintf(revision_text, sizeof revision_text, "%llu", (unsigned long long)revision);
+    fields[count++] = (struct http_field){SLICE("content-type"), slice_from_string(type)};
+    fields[count++] =
+        (struct http_field){SLICE("gw-revision"), slice_from_string(revision_text)};
+    fields[count++] = (struct http_field){SLICE("cache-control"), SLICE("no-store")};
+    if (request->etag[0] != '\0') {
+        snprintf(etag, sizeof etag, "\"%s\"", request->etag);
+        fields[count++] = (struct http_field){SLICE("etag"), slice_from_string(etag)};
+    }
+    if (request->is_stale) {
+        uint64_t heard = control->view == NULL || control_is_leader(control)
+                             ? 0
+                             : control->view->replica.leader_heard_ms;
+        uint64_t now_ms = control_now_ms(control);
+        snprintf(lag_text, sizeof lag_text, "%llums",
+                 (unsigned long long)(heard == 0 ? 0 : now_ms - heard));
+        fields[count++] = (struct http_field){SLICE("gw-lag"), slice_from_string(lag_text)};
+    }
+    http_server_reply(request->call, status, fields, count, body);
+    request_free(request);
+}
+
+void request_reply(struct request *request, unsigned status, struct slice body)
+{
+    reply_typed(request, status, "application/json", body);
+}
+
+void request_fail_error(struct request *request, const struct error *err)
+{
+    struct buffer body;
+    const struct problem_extra extra = {.problems = request->problems,
+                                        .revision =
+                                            request->control->visible == NULL
+                                                ? 0
+                                                : request->control->visible->catalog.revision,
+                                        .changed = request->changed,
+                                        .changed_count = request->changed_count};
+
+    buffer_init(&body, 0);
+    unsigned status = problem_write(&body, err, &extra);
+    request->etag[0] = '\0';
+    reply_typed(request, status, "application/problem+json", buffer_slice(&body));
+    buffer_deinit(&body);
+}
+
+void request_fail(struct request *request, enum result code, const char *format, ...)
+{
+    struct error err = {.code = code};
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(err.text, sizeof err.text, format, args);
+    va_end(args);
+    request_fail_error(request, &err);
+}
+
+/* Names of nodes in one run: "us-1, us-2". */
+static void append_name(struct buffer *out, bool *first, const char *name)
+{
+    buffer_printf(out, "%s%s", *first ? "" : ", ", name);
+    *first = false;
+}
+
+/* "no quorum: 2 of 5 voters reachable (us-1, us-2); eu-1 unseen 41s." */
+static void describe_quorum(struct control *control, struct buffer *out)
+{
+    struct buffer reachable, unseen;
+    unsigned voters = 0, have = 0;
+    bool first_reachable = true, first_unseen = true;
+    uint64_t now_ms = control_now_ms(control);
+
+    buffer_init(&reachable, 8192);
+    buffer_init(&unseen, 8192);
+    for (unsigned i = 0; control->view != NULL && i < control->view->replica.server_count;
+         i++) {
+        const struct replica_server *server = &control->view->replica.servers[i];
+        const struct node_entry *node = nodes_by_id(&control->nodes, server->id);
+        char id_text[24];
+        snprintf(id_text, sizeof id_text, "node %llu", (unsigned long long)server->id);
+        const char *name = node != NULL ? node->name : id_text;
+        if (server->role != REPLICA_VOTER)
+            continue;
+        voters++;
+        if (server->id == control->options.identity.node_id) {
+            have++;
+            append_name(&reachable, &first_reachable, name);
+            continue;
+        }
+        const struct member_peer *peer = NULL;
+        for (unsigned j = 0; j < control->view->peer_count; j++) {
+            if (control->view->peers[j].id == server->id)
+                peer = &control->view->peers[j];
+        }
+        if (peer != NULL && peer->connected) {
+            have++;
+            append_name(&reachable, &first_reachable, name);
+            continue;
+        }
+        append_name(&unseen, &first_unseen, name);
+        if (peer != NULL && peer->seen_ms != 0)
+            buffer_printf(&unseen, " unseen %llus",
+                          (unsigned long long)((now_ms - peer->seen_ms) / 1000));
+        else
+            buffer_printf(&unseen, " not seen since this node started");
+    }
+    buffer_printf(out, "no quorum: %u of %u voters reachable", have, voters);
+    if (!first_reachable)
+        buffer_printf(out, " (%.*s)", SLICE_ARG(buffer_slice(&reachable)));
+    if (!first_unseen)
+        buffer_printf(out, "; %.*s", SLICE_ARG(buffer_slice(&unseen)));
+    if (control->publish.is_served)
+        buffer_printf(out, ". Traffic is served from revision %llu",
+                      (unsigned long long)control->publish.served);
+    buffer_deinit(&reachable);
+    buffer_deinit(&unseen);
+}
+
+void request_fail_no_quorum(struct request *request)
+{
+    struct control *control = request->control;
+    struct buffer text;
+
+    if (control->is_halted) {
+        request_fail(request, GW_HALTED,
+                     "this node's member has halted after an error of its disk: see its log, "
+                     "then restart it");
+        return;
+    }
+    buffer_init(&text, 0);
+    describe_quorum(control, &text);
+    request_fail(request, GW_NO_QUORUM, "%.*s", SLICE_ARG(buffer_slice(&text)));
+    buffer_deinit(&text);
+}
+
+/* ---- waiting and going elsewhere ---- */
+
+static void not_leader(struct request *request)
+{
+    struct buffer answer;
+
+    buffer_init(&answer, 64);
+    encode_answer(&answer, 0, "", 0, (struct slice){0});
+    control_answer(request->control, request->forwarded, buffer_slice(&answer));
+    buffer_deinit(&answer);
+    request_free(request);
+}
+
+static void pause_over(uv_timer_t *timer)
+{
+    struct request *request = timer->data;
+    request_at_leader(request, request->next);
+}
+
+void request_try_again(struct request *request, request_fn next)
+{
+    if (request->forwarded != NULL) {
+        not_leader(request);
+        return;
+    }
+    request->next = next;
+    if (control_now_ms(request->control) + PAUSE_MS >= request->deadline_ms ||
+        ++request->tries > REQUEST_TRIES * 8) {
+        request_fail_no_quorum(request);
+        return;
+    }
+    if (request->timer == NULL) {
+        request->timer = calloc(1, sizeof *request->timer);
+        if (request->timer == NULL || uv_timer_init(request->control->loop, request->timer)) {
+            free(request->timer);
+            request->timer = NULL;
+            request_fail(request, GW_NO_MEMORY, "wait for the leader");
+            return;
+        }
+        request->timer->data = request;
+    }
+    uv_timer_start(request->timer, pause_over, PAUSE_MS, 0);
+}
+
+/* What the leader answered becomes our answer. */
+static void take_answer(struct request *request, struct slice payload)
+{
+    struct wire wire;
+    size_t count;
+    uint64_t status, revision;
+    struct slice etag, body;
+
+    wire_init(&wire, payload);
+    if (!wire_read_array(&wire, &count) || count < 4 || !wire_read_u64(&wire, &status) ||
+        !wire_read_string(&wire, &etag) || !wire_read_u64(&wire, &revision) ||
+        !wire_read_string(&wire, &body) || (status != 0 && (status < 200 || status > 599))) {
+        request_fail(request, GW_UNKNOWN_OUTCOME,
+                     "the leader's answer does not decode; the change may have been made");
+        return;
+    }
+    if (status == 0) {
+        request_try_again(request, request->next);
+        return;
+    }
+    snprintf(request->etag, sizeof request->etag, "%.*s", SLICE_ARG(etag));
+    request->revision = revision;
+    reply_typed(request, (unsigned)status,
+                status >= 400 ? "application/problem+json" : "application/json", body);
+}
+
+static void forward_came(struct control_call *call)
+{
+    struct request *request = call->owner;
+
+    switch (call->member.result) {
+    case GW_OK:
+        take_answer(request, buffer_slice(&call->member.reply));
+        break;
+    case GW_AGAIN:
+        request->next(request); /* this node leads by now */
+        break;
+    case GW_UNKNOWN_OUTCOME:
+    case GW_TIMEOUT:
+        request_fail(request, GW_UNKNOWN_OUTCOME,
+                     "the leader took the request and has not answered; it may have been "
+                     "done: repeat it with the same Idempotency-Key");
+        break;
+    case GW_TOO_LARGE:
+    case GW_LIMIT:
+        request_fail(request, call->member.result, "forward the request to the leader: %s",
+                     result_text(call->member.result));
+        break;
+    default:
+        request_fail_no_quorum(request);
+    }
+    control_call_free(call);
+}
+
+void request_at_leader(struct request *request, request_fn next)
+{
+    struct control *control = request->control;
+
+    request->next = next;
+    if (control_is_leader(control)) {
+        next(request);
+        return;
+    }
+    if (request->forwarded != NULL) {
+        not_leader(request);
+        return;
+    }
+    struct buffer payload;
+    uint64_t left_ms = request_left_ms(request);
+    if (request->body.size > CONTROL_LARGE_BODY && control_leader(control) != 0)
+        left_ms = CONTROL_LONG_WAIT_MS;
+    buffer_init(&payload, 0);
+    request_encode(request, &payload);
+    control->forwards_total++;
+    if (payload.failed || !control_call(control, MEMBER_FORWARD, buffer_slice(&payload), 0,
+                                        left_ms, forward_came, request))
+        request_fail(request, GW_NO_MEMORY, "forward the request to the leader");
+    buffer_deinit(&payload);
+}
+
+static bool has_index(const struct control *control, uint64_t index)
+{
+    return control->visible != NULL && control->visible_index >= index &&
+           control->visible->catalog.revision >= control->visible_revision;
+}
+
+static void wait_for(struct request *request, uint64_t index)
+{
+    if (has_index(request->control, index)) {
+        request->next(request);
+        return;
+    }
+    request->wait_index = index;
+    list_append(&request->control->waiting, &request->lag_link);
+}
+
+void request_visible(struct control *control)
+{
+    struct list_link ready;
+
+    list_init(&ready);
+    list_each (&control->waiting, link) {
+        struct request *request = container_of(link, struct request, lag_link);
+        if (has_index(control, request->wait_index)) {
+            list_remove(link);
+            list_append(&ready, link);
+        }
+    }
+    struct list_link *link;
+    while ((link = list_take_first(&ready)) != NULL) {
+        struct request *request = container_of(link, struct request, lag_link);
+        request->next(request);
+    }
+}
+
+static void ask_index(struct request *request, bool here);
+
+static void index_came(struct control_call *call)
+{
+    struct request *request = call->owner;
+    uint64_t index = call->member.index;
+    enum result result = call->member.result;
+
+    if (result == GW_OK && call->member.type == MEMBER_FORWARD) {
+        struct wire wire;
+        size_t count;
+        uint64_t word;
+        wire_init(&wire, buffer_slice(&call->member.reply));
+        if (!wire_read_array(&wire, &count) || count < 2 || !wire_read_u64(&wire, &word) ||
+            !wire_read_u64(&wire, &index))
+            result = GW_MALFORMED;
+        else
+            result = word < GW_RESULT_COUNT ? (enum result)word : GW_FAILED;
+    }
+    control_call_free(call);
+    if (result == GW_OK) {
+        wait_for(request, index);
+    } else if ((result == GW_NOT_LEADER || result == GW_AGAIN) &&
+               request->tries++ < REQUEST_TRIES) {
+        /* The view is older than what the member knows: go by its word. */
+        ask_index(request, result == GW_AGAIN);
+    } else {
+        request_fail_no_quorum(request);
+    }
+}
+
+static void ask_index(struct request *request, bool here)
+{
+    if (!control_call(request->control, here ? MEMBER_BARRIER : MEMBER_FORWARD, SLICE("B"),
+                      0, request_left_ms(request), index_came, request))
+        request_fail(request, GW_NO_MEMORY, "ask the leader");
+}
+
+void request_linearize(struct request *request, request_fn next)
+{
+    request->next = next;
+    if (request->is_stale)
+        next(request);
+    else
+        ask_index(request, control_is_leader(request->control));
+}

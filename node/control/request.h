@@ -1,0 +1,90 @@
+/* One request to the admin API, from wherever it came: this node's socket or TLS
+ * port, or another node that forwarded it. Handlers see only this; one answer
+ * ends it. Control thread. */
+#ifndef GW_NODE_REQUEST_H
+#define GW_NODE_REQUEST_H
+
+#include "node/control/problem.h"
+#include "node/control/room.h"
+
+#define REQUEST_PATH_PARTS 5
+#define REQUEST_TRIES      5
+
+struct request;
+struct admin_route;
+typedef void (*request_fn)(struct request *request);
+
+struct request {
+    struct list_link link;
+    struct list_link lag_link; /* while it waits for all nodes to serve */
+    struct control *control;
+    struct http_call *call;             /* or */
+    struct member_forwarded *forwarded; /* from another node; never forwarded again */
+    struct arena arena;
+
+    /* Borrowed from the call or the forwarded payload. */
+    struct slice method, path, query, body;
+    struct slice if_match, if_none_match, idempotency_key, content_type;
+    struct slice actor; /* "admin:ann", "socket" */
+    struct slice parts[REQUEST_PATH_PARTS]; /* of the path behind /v1, decoded */
+    size_t part_count;
+    bool is_stale; /* ?consistency=stale */
+    const struct admin_route *route;
+
+    uint64_t began_ms, deadline_ms;
+    unsigned tries;
+    request_fn next; /* after what is waited for */
+    uint64_t wait_index;
+    uv_timer_t *timer; /* a pause before the next try */
+
+    /* For the answer. */
+    char etag[24];
+    uint64_t revision; /* header gw-revision; 0: this node's */
+    struct problems *problems; /* borrowed */
+    const struct slice *changed;
+    size_t changed_count;
+
+    struct write *write; /* owned */
+    struct job job;
+    struct buffer out; /* the body, where a job writes it */
+    struct error err;
+    struct slice selector;
+    enum kind kind;
+    uint64_t wait_revision;
+};
+
+/* From the HTTP server. */
+struct request *request_from_call(struct control *control, struct http_call *call,
+                                  struct slice actor);
+/* From another node: takes `forwarded`. NULL: it did not decode, and is answered. */
+struct request *request_from_forwarded(struct control *control,
+                                       struct member_forwarded *forwarded);
+/* A query parameter, decoded into the arena; false when absent. A bare name is "". */
+bool request_query(struct request *request, const char *name, struct slice *ret_value);
+bool request_flag(struct request *request, const char *name);
+/* Milliseconds left until the deadline. */
+uint64_t request_left_ms(const struct request *request);
+
+/* Each ends the request and frees it. */
+void request_reply(struct request *request, unsigned status, struct slice body);
+void request_fail(struct request *request, enum result code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void request_fail_error(struct request *request, const struct error *err);
+/* 503 no_quorum, with who is reachable and since when the others are not. */
+void request_fail_no_quorum(struct request *request);
+
+/* Runs `next` on this node once it may answer linearizably: passes a barrier at the
+ * leader and waits until that index is visible here. Stale requests go on at once. */
+void request_linearize(struct request *request, request_fn next);
+/* Runs `next` if this node leads; else the request goes to the leader, whole, and its
+ * answer is this one's. */
+void request_at_leader(struct request *request, request_fn next);
+/* Starts over after a short while: leadership moved. */
+void request_try_again(struct request *request, request_fn next);
+
+/* For catalog_source.c: more is visible. */
+void request_visible(struct control *control);
+/* The wire form of a request between nodes, and of an answer. */
+void request_encode(const struct request *request, struct buffer *out);
+
+#endif

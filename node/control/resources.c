@@ -1,0 +1,164 @@
+/* Reads of resources. One object is written on the loop; a list may be ten
+ * thousand of them and is written on the pool, from an edition that stays. */
+#include "node/control/admin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LIST_LIMIT_MAX 100000
+
+static bool kind_of(struct request *request)
+{
+    request->kind = kind_by_name(request->parts[2]);
+    if (request->kind != KIND_NONE)
+        return true;
+    const char *nearest = kind_suggest(request->parts[2]);
+    request_fail(request, GW_NOT_FOUND, "there is no kind '%.*s'%s%s%s",
+                 SLICE_ARG(request->parts[2]), nearest == NULL ? "" : " (did you mean '",
+                 nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'?)");
+    return false;
+}
+
+static enum resource_view view_of(struct request *request)
+{
+    if (request_flag(request, "export"))
+        return RESOURCE_EXPORT;
+    return request_flag(request, "effective") ? RESOURCE_EFFECTIVE : RESOURCE_GET;
+}
+
+/* ---- lists ---- */
+
+struct listing {
+    struct job job;
+    struct request *request;
+    struct edition *edition;
+    enum resource_view view;
+    struct slice after; /* continue */
+    uint64_t limit;
+    bool has_limit;
+};
+
+/* Pool. "all" lists every kind, in the order in which `apply` can take them. */
+static void list_run(struct job *job)
+{
+    struct listing *listing = job->owner;
+    struct request *request = listing->request;
+    const struct catalog *catalog = &listing->edition->catalog;
+    struct slice last = {0};
+    uint64_t count = 0;
+    bool more = false;
+    struct emit emit;
+
+    emit_init(&emit, &request->out, false);
+    emit_object(&emit);
+    emit_key(&emit, "revision");
+    emit_u64_string(&emit, catalog->revision);
+    emit_key(&emit, "stale");
+    emit_bool(&emit, request->is_stale);
+    emit_key(&emit, "items");
+    emit_array(&emit);
+    for (int kind = 0; kind < KIND_COUNT; kind++) {
+        const struct resource *resource;
+        if (request->kind != KIND_NONE && (int)request->kind != kind)
+            continue;
+        catalog_each(catalog, kind, resource)
+        {
+            if (slice_compare(resource->name, listing->after) <= 0 &&
+                listing->after.size != 0)
+                continue;
+            if (request->selector.size != 0 && !selector_matches(request->selector, resource))
+                continue;
+            if (listing->has_limit && count == listing->limit) {
+                more = true;
+                break;
+            }
+            count++;
+            last = resource->name;
+            resource_emit(&emit, resource, listing->view);
+        }
+    }
+    emit_array_end(&emit);
+    if (listing->has_limit) {
+        emit_key(&emit, "continue");
+        if (more)
+            emit_string(&emit, last);
+        else
+            emit_null(&emit);
+    }
+    emit_object_end(&emit);
+}
+
+static void list_done(struct job *job)
+{
+    struct listing *listing = job->owner;
+    struct request *request = listing->request;
+
+    request->revision = listing->edition->catalog.revision;
+    edition_unref(listing->edition);
+    free(listing);
+    if (request->out.failed)
+        request_fail(request, GW_NO_MEMORY, "write the list");
+    else
+        request_reply(request, 200, buffer_slice(&request->out));
+}
+
+static void list(struct request *request)
+{
+    struct listing *listing = calloc(1, sizeof *listing);
+    struct slice text;
+
+    if (listing == NULL) {
+        request_fail(request, GW_NO_MEMORY, "write the list");
+        return;
+    }
+    listing->request = request;
+    listing->view = view_of(request);
+    if (request_query(request, "continue", &text))
+        listing->after = text;
+    if (request_query(request, "limit", &text))
+        listing->has_limit = slice_parse_u64(text, &listing->limit) && listing->limit > 0 &&
+                             listing->limit <= LIST_LIMIT_MAX;
+    listing->edition = edition_ref(request->control->visible);
+    job_start(&listing->job, request->control->loop, list_run, list_done, listing);
+}
+
+void resources_list(struct request *request)
+{
+    if (slice_equal(request->parts[2], SLICE("all")))
+        request->kind = KIND_NONE;
+    else if (!kind_of(request))
+        return;
+    if (request_query(request, "selector", &request->selector) &&
+        !selector_is_valid(request->selector)) {
+        request_fail(request, GW_MALFORMED, "'%.*s' is no selector, as team=apps,tier!=web",
+                     SLICE_ARG(request->selector));
+        return;
+    }
+    request_linearize(request, list);
+}
+
+/* ---- one object ---- */
+
+static void get(struct request *request)
+{
+    const struct resource *resource = catalog_get(&request->control->visible->catalog,
+                                                  request->kind, request->parts[3]);
+    struct emit emit;
+
+    if (resource == NULL) {
+        request_fail(request, GW_NOT_FOUND, "%s/%.*s does not exist",
+                     kind_name(request->kind), SLICE_ARG(request->parts[3]));
+        return;
+    }
+    emit_init(&emit, &request->out, false);
+    resource_emit(&emit, resource, view_of(request));
+    snprintf(request->etag, sizeof request->etag, "%llu",
+             (unsigned long long)resource->mod_revision);
+    request_reply(request, 200, buffer_slice(&request->out));
+}
+
+void resources_get(struct request *request)
+{
+    if (kind_of(request))
+        request_linearize(request, get);
+}

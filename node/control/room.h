@@ -1,0 +1,153 @@
+/* What the rooms of control share: its state, on the loop's thread only. */
+#ifndef GW_NODE_ROOM_H
+#define GW_NODE_ROOM_H
+
+#include "net/http_server.h"
+#include "node/control/control.h"
+#include "node/control/nodes.h"
+#include "node/control/proposer.h"
+#include "pki/seal.h"
+#include "raft/member.h"
+
+#define CONTROL_BODY_MAX      (16u << 20)
+#define CONTROL_BODIES_MAX    (64u << 20) /* of requests in work, in all */
+#define CONTROL_WAIT_MS       2800        /* for a leader, an index: then no_quorum */
+#define CONTROL_LONG_WAIT_MS  10000       /* for a large change at a leader that is there */
+#define CONTROL_LARGE_BODY    (256u << 10)
+#define CONTROL_LISTENERS_MAX 64
+#define CONTROL_WORKERS_MAX   256
+#define CONTROL_REDIAL_MS     2000 /* a busy listener is tried again so often */
+
+struct control;
+
+/* A call to the member and what to do when it comes back. Freed by the callee. */
+struct control_call;
+typedef void (*control_call_fn)(struct control_call *call);
+struct control_call {
+    struct member_call member;
+    struct control *control;
+    control_call_fn done;
+    void *owner;
+};
+
+enum listener_state { LISTENER_OPEN, LISTENER_FAILED };
+struct listener_entry {
+    char name[64];
+    char bind[80];
+    enum listener_state state;
+    char why[256];
+};
+
+/* publish.c: what is compiled and handed to the workers. */
+struct publish {
+    struct job job;
+    struct edition *compiling; /* NULL: nothing under way */
+    struct snapshot *fresh;    /* the job's result */
+    struct error err;
+    struct snapshot *current; /* published */
+    uint64_t wanted;          /* revision; newer than compiling: once more */
+    bool has_wanted;
+    uint64_t worker_served[CONTROL_WORKERS_MAX];
+    bool worker_has[CONTROL_WORKERS_MAX];
+    uint64_t served; /* by all workers */
+    bool is_served;  /* anything at all */
+    struct listener_entry listeners[CONTROL_LISTENERS_MAX];
+    size_t listener_count;
+    uint64_t failures; /* compiles that failed */
+    char failure[256]; /* of the newest, empty when the newest stood */
+};
+
+struct control {
+    uv_loop_t *loop;
+    struct control_options options;
+    struct control_side side;
+    bool has_side;
+    struct seal_key key; /* the cluster's */
+
+    struct env *env;
+    struct member *member;
+    struct mailbox mailbox;
+    struct member_view *view; /* the newest, owned; NULL before the first */
+    uint64_t visible_index, visible_revision;
+
+    struct edition *visible; /* owned; NULL only before the first read */
+    struct job reader;
+    struct edition *read; /* the job's result */
+    struct error read_err;
+    bool is_reading, read_again;
+
+    struct nodes nodes;
+    char region[64], zone[64];
+    struct board *board;
+    struct publish publish;
+    struct proposer proposer;
+    uint64_t proposer_term;
+
+    struct http_server *admin, *status;
+    struct list_link waiting; /* struct wait: for an index to be visible here */
+    struct list_link laggards; /* struct request: for all nodes to serve */
+    struct list_link requests; /* struct request, all of them */
+    size_t request_count, body_bytes;
+    uint64_t requests_total, requests_refused, writes_total, forwards_total;
+
+    uv_timer_t second; /* housekeeping */
+    uv_timer_t drain_timer;
+    uv_signal_t term, interrupt, hangup;
+    uint64_t started_ms;
+    unsigned drained_workers;
+    bool is_started, is_draining, is_ending, is_halted, is_announced;
+    bool has_told_record; /* the node's own record is as gwd.yaml says */
+    bool is_telling;
+    struct error end; /* why the loop ends */
+};
+
+/* control.c */
+bool control_is_leader(const struct control *control);
+uint64_t control_leader(const struct control *control); /* 0: none */
+uint64_t control_now_ms(const struct control *control);
+/* Posts; `done` runs with the call, which it frees by control_call_free. False: no memory. */
+bool control_call(struct control *control, enum member_call_type type, struct slice payload,
+                  uint64_t to, uint64_t timeout_ms, control_call_fn done, void *owner);
+void control_call_free(struct control_call *call);
+/* member_answer, also while the member is gone. */
+void control_answer(struct control *control, struct member_forwarded *forwarded,
+                    struct slice reply);
+/* This node's record; NULL before it is visible here. */
+const struct node_entry *control_self(const struct control *control);
+void control_status_send(struct control *control);
+/* Is it fit for traffic? Reasons go, one a line, to `why` (may be NULL). */
+bool control_is_ready(const struct control *control, struct buffer *why);
+/* Ends the loop. */
+void control_end(struct control *control, enum result result, const char *why);
+/* `region` is to be found in the node's own settings, else its record. */
+void control_place(struct control *control);
+
+/* catalog_source.c */
+void catalog_source_refresh(struct control *control);
+
+/* publish.c */
+void publish_start(struct control *control); /* the newest edition, if it is newer */
+void publish_again(struct control *control); /* the same, since binds or place changed */
+void publish_retry_listeners(struct control *control);
+void publish_close(struct control *control);
+/* Compiles in place, for the start. */
+/* All workers serve another revision. */
+void control_served(struct control *control);
+enum result publish_first(struct control *control, struct error *err);
+
+
+/* admin.c, status.c */
+enum result admin_open(struct control *control, struct error *err);
+enum result status_open(struct control *control, struct error *err);
+/* gauges.c */
+void gauges_update(struct control *control);
+
+/* apply.c: requests that wait for all nodes to serve what they changed. */
+void laggards_check(struct control *control);
+
+/* forward.c: another node's request, or a joiner's. */
+void forward_arrived(struct control *control, struct member_forwarded *forwarded);
+/* join.c */
+void join_arrived(struct control *control, struct member_forwarded *forwarded);
+
+#endif

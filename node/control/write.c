@@ -1,0 +1,284 @@
+/* Every try starts from the body again: what a PATCH or a prune means depends on
+ * the catalog it meets. The price is a second decoding when a try has to be
+ * repeated, which is rare. */
+#include "node/control/write.h"
+
+void write_init(struct write *write)
+{
+    memset(write, 0, sizeof *write);
+    problems_init(&write->problems);
+    change_init(&write->change);
+    buffer_init(&write->command, 0);
+    buffer_init(&write->detail, 0);
+    arena_init(&write->arena, 0, 0);
+}
+
+void write_deinit(struct write *write)
+{
+    if (write == NULL)
+        return;
+    problems_deinit(&write->problems);
+    change_deinit(&write->change);
+    buffer_deinit(&write->command);
+    buffer_deinit(&write->detail);
+    arena_deinit(&write->arena);
+    edition_unref(write->base);
+    edition_unref(write->after);
+    write->base = write->after = NULL;
+}
+
+void write_reset(struct write *write)
+{
+    problems_deinit(&write->problems);
+    problems_init(&write->problems);
+    change_deinit(&write->change);
+    change_init(&write->change);
+    buffer_reset(&write->command);
+    buffer_reset(&write->detail);
+    arena_reset(&write->arena);
+    edition_unref(write->base);
+    edition_unref(write->after);
+    write->base = write->after = NULL;
+    write->result = GW_OK;
+    write->err = ERROR_NONE;
+    write->changed_count = 0;
+    write->is_noop = write->is_session_known = false;
+    write->region_count = 0;
+}
+
+static enum result fail(struct write *write, enum result result)
+{
+    write->result = result;
+    return result;
+}
+
+/* The sentence of a refusal is its first error. */
+static enum result fail_problems(struct write *write)
+{
+    struct slice first = problems_first(&write->problems);
+    size_t more = write->problems.errors - 1;
+
+    if (more == 0)
+        error_set(&write->err, GW_INVALID, "%.*s", SLICE_ARG(first));
+    else
+        error_set(&write->err, GW_INVALID, "%.*s (and %zu more)", SLICE_ARG(first), more);
+    return fail(write, GW_INVALID);
+}
+
+static enum result no_memory(struct write *write)
+{
+    return fail(write, error_set(&write->err, GW_NO_MEMORY, "check the change"));
+}
+
+/* ETags compare by modRevision, before anything else is looked at (RFC 9110 §13). */
+static enum result check_preconditions(struct write *write, const struct resource *old)
+{
+    if (write->if_none_match && old != NULL)
+        return fail(write, error_set(&write->err, GW_PRECONDITION,
+                                     "%s/%.*s exists already (If-None-Match: *)",
+                                     kind_name(write->kind), SLICE_ARG(write->name)));
+    if (!write->has_if_match)
+        return GW_OK;
+    if (old == NULL)
+        return fail(write, error_set(&write->err, GW_PRECONDITION,
+                                     "%s/%.*s does not exist (If-Match)",
+                                     kind_name(write->kind), SLICE_ARG(write->name)));
+    if (old->mod_revision != write->if_match)
+        return fail(write,
+                    error_set(&write->err, GW_PRECONDITION,
+                              "%s/%.*s was changed at revision %llu, not %llu: read it "
+                              "again",
+                              kind_name(write->kind), SLICE_ARG(write->name),
+                              (unsigned long long)old->mod_revision,
+                              (unsigned long long)write->if_match));
+    return GW_OK;
+}
+
+static enum result put_value(struct write *write, const struct value *root)
+{
+    struct resource *resource = resource_decode(root, (struct slice){0}, 0, &write->problems);
+
+    if (resource == NULL)
+        return fail_problems(write);
+    if (resource->kind != write->kind || !slice_equal(resource->name, write->name)) {
+        error_set(&write->err, GW_INVALID,
+                  "the body is %s/%.*s, the address says %s/%.*s: they must agree",
+                  kind_name(resource->kind), SLICE_ARG(resource->name),
+                  kind_name(write->kind), SLICE_ARG(write->name));
+        resource_unref(resource);
+        return fail(write, GW_INVALID);
+    }
+    if (!change_put(&write->change, resource, 0))
+        return no_memory(write);
+    return GW_OK;
+}
+
+static enum result patch(struct write *write, const struct resource *old,
+                         const struct value *body)
+{
+    if (old == NULL)
+        return fail(write, error_set(&write->err, GW_NOT_FOUND, "%s/%.*s does not exist",
+                                     kind_name(write->kind), SLICE_ARG(write->name)));
+    struct value *target = resource_value(&write->arena, old);
+    struct value *merged =
+        target == NULL ? NULL : value_merge(&write->arena, target, body);
+    if (merged == NULL)
+        return no_memory(write);
+    return put_value(write, merged);
+}
+
+/* Body and base catalog into the change. */
+static enum result read_change(struct write *write)
+{
+    const struct catalog *before = &write->base->catalog;
+    struct value *body = NULL;
+
+    if (write->type != WRITE_DELETE) {
+        body = json_read(&write->arena, write->body, &write->err);
+        if (body == NULL)
+            return fail(write, write->err.code == GW_OK ? GW_MALFORMED : write->err.code);
+    }
+    if (write->type == WRITE_APPLY) {
+        if (!change_decode(&write->change, body, &write->problems))
+            return fail_problems(write);
+        if (write->has_prune && !change_prune(&write->change, before, write->prune))
+            return no_memory(write);
+        return GW_OK;
+    }
+
+    const struct resource *old = catalog_get(before, write->kind, write->name);
+    enum result result = check_preconditions(write, old);
+    if (result != GW_OK)
+        return result;
+    switch (write->type) {
+    case WRITE_PUT:
+        return put_value(write, body);
+    case WRITE_PATCH:
+        return patch(write, old, body);
+    default:
+        if (old == NULL)
+            return fail(write, error_set(&write->err, GW_NOT_FOUND,
+                                         "%s/%.*s does not exist", kind_name(write->kind),
+                                         SLICE_ARG(write->name)));
+        return change_delete(&write->change, write->kind, write->name) ? GW_OK
+                                                                       : no_memory(write);
+    }
+}
+
+static enum result check_after(struct write *write)
+{
+    struct edition *after = edition_new();
+
+    if (after == NULL || !catalog_clone(&write->base->catalog, &after->catalog)) {
+        edition_unref(after);
+        return no_memory(write);
+    }
+    write->after = after;
+    after->is_tentative = true;
+    after->applied = write->base->applied;
+    after->conf_sequence = write->base->conf_sequence + 1;
+    if (!catalog_apply(&after->catalog, &write->change))
+        return no_memory(write);
+    if (!catalog_check(&after->catalog, &write->change, write->regions, write->region_count,
+                       &write->problems))
+        return fail_problems(write);
+    return GW_OK;
+}
+
+static void item_key(struct arena *arena, const struct change_item *item,
+                     struct slice *ret_key)
+{
+    char key[RESOURCE_KEY_MAX];
+    if (resource_key(item->kind, item->name, key))
+        *ret_key = arena_copy(arena, slice_from_string(key));
+}
+
+/* One entry, all or nothing. Values are packed into one buffer first, so that
+ * slices of it are taken only once it no longer moves. */
+static enum result encode(struct write *write)
+{
+    struct transaction_item *items =
+        arena_zalloc(&write->arena, (write->changed_count + 1) * sizeof *items);
+    size_t *ends = arena_zalloc(&write->arena, (write->changed_count + 1) * sizeof *ends);
+    struct buffer values;
+    size_t count = 0;
+
+    if (items == NULL || ends == NULL)
+        return no_memory(write);
+    buffer_init(&values, 0);
+    for (size_t i = 0; i < write->change.count; i++) {
+        const struct change_item *item = &write->change.items[i];
+        if (item->action == CHANGE_UNCHANGED || count == write->changed_count)
+            continue;
+        item_key(&write->arena, item, &items[count].key);
+        items[count].is_delete = item->resource == NULL;
+        if (item->resource != NULL)
+            resource_pack(&values, item->resource);
+        if (write->has_if_match || write->if_none_match) {
+            items[count].has_expected = true;
+            items[count].expected_mod_revision = write->has_if_match ? write->if_match : 0;
+        }
+        ends[count++] = values.size;
+    }
+    for (size_t i = 0, start = 0; i < count; start = ends[i++])
+        items[i].value = slice_sub(buffer_slice(&values), start, ends[i] - start);
+
+    const struct command_header header = {
+        .number = COMMAND_TRANSACTION,
+        .wall_ms = write->wall_ms,
+        .client = write->has_client ? slice_of(write->client, sizeof write->client)
+                                    : (struct slice){0},
+        .sequence = write->has_client ? 1 : 0,
+        .actor = write->actor};
+    const struct transaction transaction = {.conf_sequence = write->base->conf_sequence,
+                                            .if_revision = write->if_revision,
+                                            .items = items,
+                                            .item_count = count};
+    bool encoded = !values.failed &&
+                   transaction_encode(&write->command, &header, &transaction) &&
+                   !write->command.failed;
+    buffer_deinit(&values);
+    if (!encoded)
+        return no_memory(write);
+    if (write->command.size > WRITE_ENCODED_MAX)
+        return fail(write, error_set(&write->err, GW_TOO_LARGE,
+                                     "the change takes %.1f MiB, and a transaction holds "
+                                     "8 MiB: apply it in several parts",
+                                     (double)write->command.size / (1 << 20)));
+    return GW_OK;
+}
+
+/* The session has seen this request: whatever its first try came to is what the
+ * state machine answers, so nothing is checked again. The items are read for
+ * their names only. */
+static void check_again(struct write *write)
+{
+    if (read_change(write) == GW_OK)
+        change_compare(&write->change, &write->base->catalog, write->wall_ms, write->actor,
+                       &write->changed_count, &write->problems);
+    problems_deinit(&write->problems);
+    problems_init(&write->problems);
+    write->changed_count = 0;
+    write->result = GW_OK;
+    write->err = ERROR_NONE;
+    encode(write);
+}
+
+void write_check(struct write *write)
+{
+    if (write->is_session_known) {
+        check_again(write);
+        return;
+    }
+    if (read_change(write) != GW_OK)
+        return;
+    if (!change_compare(&write->change, &write->base->catalog, write->wall_ms, write->actor,
+                        &write->changed_count, &write->problems)) {
+        fail_problems(write);
+        return;
+    }
+    if (check_after(write) != GW_OK)
+        return;
+    if (write->changed_count != 0)
+        encode(write);
+}

@@ -1,0 +1,77 @@
+/* One wish to change the configuration, on its way from a request to a log
+ * entry: decoded, compared and checked against a catalog on the pool, then
+ * encoded as one transaction. The proposer carries it through. */
+#ifndef GW_NODE_WRITE_H
+#define GW_NODE_WRITE_H
+
+#include "base/list.h"
+#include "model/change.h"
+#include "node/control/edition.h"
+#include "node/control/job.h"
+#include "raft/member.h"
+
+#define WRITE_ENCODED_MAX (8u << 20)
+#define WRITE_REGIONS_MAX 32
+
+enum write_type {
+    WRITE_APPLY, /* body of POST /v1/apply */
+    WRITE_PUT,   /* a whole object */
+    WRITE_PATCH, /* RFC 7396, onto what is there */
+    WRITE_DELETE
+};
+
+struct write;
+typedef void (*write_done_fn)(struct write *write);
+
+struct write {
+    struct list_link link;
+    /* What is wished: set by the owner, borrowed until `done`. */
+    enum write_type type;
+    struct slice body;
+    enum kind kind;    /* of PUT, PATCH, DELETE */
+    struct slice name;
+    bool has_prune;
+    struct slice prune; /* selector */
+    bool dry_run;
+    uint64_t if_revision; /* 0: none */
+    bool has_if_match, if_none_match;
+    uint64_t if_match; /* modRevision */
+    bool has_client;
+    uint8_t client[16];
+    struct slice actor;
+    void *owner;
+    write_done_fn done;
+
+    /* What came of it. */
+    enum result result;
+    struct error err;
+    struct problems problems; /* errors of GW_INVALID, and warnings */
+    struct change change;     /* with every item's action */
+    size_t changed_count;
+    uint64_t revision;
+    struct buffer detail; /* the command's answer: command_detail_unpack */
+
+    /* The proposer's. */
+    struct job job;
+    struct member_call call;
+    void *proposer;
+    struct edition *base, *after;
+    struct buffer command;
+    struct member_region regions[WRITE_REGIONS_MAX]; /* in `arena` */
+    size_t region_count;
+    struct arena arena;
+    uint64_t wall_ms;
+    bool is_session_known; /* out too: actions are to be told by revisions */
+    bool is_noop; /* waits in the line of those in flight, to be answered in order */
+    bool is_call_out;
+    unsigned tries;
+};
+
+void write_init(struct write *write);
+void write_deinit(struct write *write);
+/* For another try: forgets what came of it. */
+void write_reset(struct write *write);
+/* Pool: fills result, problems, change, after and command, against `base`. */
+void write_check(struct write *write);
+
+#endif
