@@ -176,6 +176,8 @@ static void mark_write(const char *dir)
     close(fd);
 }
 
+static int sign(struct env *env, MDB_txn *txn);
+
 static enum result open_mdb(struct env *env, struct error *err)
 {
     MDB_txn *txn = NULL;
@@ -195,6 +197,11 @@ static enum result open_mdb(struct env *env, struct error *err)
         rc = mdb_dbi_open(txn, env_layout[i].name,
                           MDB_CREATE | (env_layout[i].is_indexed ? MDB_INTEGERKEY : 0),
                           &env->tables[i]);
+    if (rc == 0) {
+        MDB_val key = {.mv_size = 3, .mv_data = (void *)(uintptr_t) "txn"}, value;
+        if (mdb_get(txn, env->tables[ENV_META], &key, &value) == MDB_NOTFOUND)
+            rc = sign(env, txn); /* the tables were made just now */
+    }
     if (rc == 0) {
         rc = mdb_txn_commit(txn);
         txn = NULL;
@@ -295,11 +302,19 @@ enum result env_open(const struct env_options *options, struct env **ret_env,
     if (take_lock(env, err) != GW_OK)
         goto fail;
     bool is_marked = mark_matches(options->dir, &bytes);
+    if (bytes == 0 && !options->create) {
+        error_set(err, GW_DAMAGED,
+                  "'%s' is empty; nothing was changed. Remove the data directory and join "
+                  "again, or restore a snapshot",
+                  path);
+        goto fail;
+    }
+    if (path_of(path, sizeof path, options->dir, "clean") != 0)
+        goto fail;
     if (bytes > 0 && !options->skip_walk && (!is_marked || bytes <= WALK_ALWAYS) &&
         env_walk(options->dir, env->map_bytes, err) != GW_OK)
         goto fail;
-    if (path_of(path, sizeof path, options->dir, "clean") == 0)
-        unlink(path);
+    unlink(path);
     if (open_mdb(env, err) != GW_OK || check_identity(env, options, err) != GW_OK)
         goto fail;
     env->failed = false;
@@ -358,11 +373,28 @@ enum result env_begin_write(struct env *env, struct txn **ret_txn)
     return begin(env, true, ret_txn);
 }
 
+/* Each state says which transaction wrote it. A meta page whose number had a bit
+ * flipped may pass for the newer one; then the state behind it says otherwise. */
+static int sign(struct env *env, MDB_txn *txn)
+{
+    uint64_t signature[2] = {0, mdb_txn_id(txn)};
+    MDB_val key = {.mv_size = 3, .mv_data = (void *)(uintptr_t) "txn"};
+    MDB_val value = {.mv_size = sizeof signature, .mv_data = signature};
+
+    signature[0] = env_checksum(ENV_META, "txn", 3, &signature[1], 8);
+    return mdb_put(txn, env->tables[ENV_META], &key, &value, 0);
+}
+
 enum result txn_commit(struct txn *txn)
 {
     struct env *env = txn->env;
-    int rc = mdb_txn_commit(txn->mdb);
+    int rc = txn->is_write ? sign(env, txn->mdb) : 0;
 
+    if (rc == 0) {
+        rc = mdb_txn_commit(txn->mdb);
+    } else {
+        mdb_txn_abort(txn->mdb);
+    }
     buffer_deinit(&txn->scratch);
     free(txn);
     if (rc != 0) {

@@ -29,12 +29,24 @@
 #define META_MAGIC    16
 #define META_VERSION  20
 #define META_PAGESIZE 40  /* mm_dbs[0].md_pad */
+#define META_ROOT     128 /* mm_dbs[1].md_root */
 #define META_LAST     136
 #define META_TXNID    144
 #define META_SIZE     152
 
 struct finding {
     char text[768];
+};
+
+/* What the free list says, and where the file is mapped: a row on a page that is
+ * free is a row of an older state, reached by a damaged pointer. */
+struct pages {
+    unsigned char *is_free; /* a bit each */
+    uint64_t count, free_count;
+    size_t size;
+    uintptr_t base; /* 0: not known yet */
+    uint64_t older_root; /* where the other meta page's state begins; UINT64_MAX: nowhere */
+    bool has_older;      /* the last transaction freed that page */
 };
 
 static bool found(struct finding *finding, const char *format, ...)
@@ -64,7 +76,7 @@ static uint32_t at32(const unsigned char *page, size_t offset)
     return value;
 }
 
-static bool check_metas(const char *path, struct finding *finding)
+static bool check_metas(const char *path, struct pages *pages, struct finding *finding)
 {
     unsigned char metas[2][META_SIZE];
     struct stat st;
@@ -100,11 +112,27 @@ static bool check_metas(const char *path, struct finding *finding)
     if (!is_fresh && ((a & 1) != 0 || (b & 1) != 1 || (a > b ? a - b : b - a) != 1))
         return found(finding, "the meta pages' transaction numbers %llu and %llu do not fit",
                      (unsigned long long)a, (unsigned long long)b);
+    pages->older_root = is_fresh ? UINT64_MAX : at64(metas[a > b ? 1 : 0], META_ROOT);
     uint64_t last = at64(metas[a > b ? 0 : 1], META_LAST);
     if (last >= (uint64_t)1 << 40 || (uint64_t)st.st_size < (last + 1) * page_size)
         return found(finding, "it has %lld bytes, its meta page says %llu pages of %u",
                      (long long)st.st_size, (unsigned long long)last + 1, page_size);
     return true;
+}
+
+/* Whether the page that `data` is on says its own number, and is in use. */
+static bool page_is_right(struct pages *pages, const void *data)
+{
+    uintptr_t address = (uintptr_t)data & ~(uintptr_t)(pages->size - 1);
+    uint64_t number = at64((const unsigned char *)address, 0);
+    uintptr_t base;
+
+    if (number < 2 || number >= pages->count)
+        return false;
+    base = address - (uintptr_t)number * pages->size;
+    if (pages->base == 0)
+        pages->base = base;
+    return base == pages->base && (pages->is_free[number / 8] >> (number % 8) & 1) == 0;
 }
 
 static void key_text(bool is_indexed, const MDB_val *key, char *out, size_t size)
@@ -123,8 +151,8 @@ static void key_text(bool is_indexed, const MDB_val *key, char *out, size_t size
     out[used] = '\0';
 }
 
-static bool walk_table(MDB_txn *txn, MDB_dbi dbi, enum env_table table, MDB_stat *ret_stat,
-                       struct finding *finding)
+static bool walk_table(MDB_txn *txn, MDB_dbi dbi, enum env_table table, struct pages *pages,
+                       MDB_stat *ret_stat, struct finding *finding)
 {
     const struct env_table_layout *layout = &env_layout[table];
     MDB_cursor *cursor;
@@ -151,6 +179,11 @@ static bool walk_table(MDB_txn *txn, MDB_dbi dbi, enum env_table table, MDB_stat
             key_text(layout->is_indexed, &key, text, sizeof text);
             return found(finding, "table %s, key '%s': wrong checksum", layout->name, text);
         }
+        if (!page_is_right(pages, key.mv_data) || !page_is_right(pages, value.mv_data)) {
+            key_text(layout->is_indexed, &key, text, sizeof text);
+            return found(finding, "table %s, key '%s': on a page that is not in use",
+                         layout->name, text);
+        }
         if (last.mv_data != NULL && mdb_cmp(txn, dbi, &last, &key) >= 0) {
             key_text(layout->is_indexed, &key, text, sizeof text);
             return found(finding, "table %s, key '%s': out of order", layout->name, text);
@@ -173,27 +206,28 @@ static bool walk_table(MDB_txn *txn, MDB_dbi dbi, enum env_table table, MDB_stat
     return true;
 }
 
-/* Every page is a meta page, in a table, or on the free list; once each. */
-static bool account(MDB_env *env, MDB_txn *txn, uint64_t used, struct finding *finding)
+static bool read_free_list(MDB_env *env, MDB_txn *txn, struct pages *pages,
+                           uint64_t *ret_used, struct finding *finding)
 {
     MDB_envinfo info;
     MDB_stat stat;
     MDB_cursor *cursor;
     MDB_val key, value;
-    uint64_t free_pages = 0, entries = 0;
+    uint64_t entries = 0;
     int rc;
 
     mdb_env_info(env, &info);
-    uint64_t pages = info.me_last_pgno + 1;
-    unsigned char *seen = calloc(1, pages / 8 + 1);
-    if (seen == NULL)
+    pages->count = info.me_last_pgno + 1;
+    pages->is_free = calloc(1, pages->count / 8 + 1);
+    if (pages->is_free == NULL)
         return found(finding, "out of memory for the walk");
     rc = mdb_stat(txn, 0, &stat);
     if (rc == 0)
         rc = mdb_cursor_open(txn, 0, &cursor);
     if (rc != 0)
         return found(finding, "free list: %s", mdb_strerror(rc));
-    used += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+    pages->size = stat.ms_psize;
+    *ret_used = stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
     for (rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST); rc == 0;
          rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
         size_t count, page;
@@ -206,20 +240,60 @@ static bool account(MDB_env *env, MDB_txn *txn, uint64_t used, struct finding *f
             return found(finding, "free list: malformed");
         for (size_t i = 1; i <= count; i++) {
             memcpy(&page, (const char *)value.mv_data + i * sizeof page, sizeof page);
-            if (page < 2 || page >= pages || (seen[page / 8] >> (page % 8) & 1) != 0)
+            if (page < 2 || page >= pages->count ||
+                (pages->is_free[page / 8] >> (page % 8) & 1) != 0)
                 return found(finding, "free list: page %zu is wrong", page);
-            seen[page / 8] |= (unsigned char)(1u << (page % 8));
+            pages->is_free[page / 8] |= (unsigned char)(1u << (page % 8));
+            if (page == pages->older_root && *(const size_t *)key.mv_data == mdb_txn_id(txn))
+                pages->has_older = true;
         }
-        free_pages += count;
+        pages->free_count += count;
     }
     if (rc != MDB_NOTFOUND || entries != stat.ms_entries)
         return found(finding, "free list: malformed");
+    /* The last transaction freed the first page of the state before it. If not,
+     * the other meta page is no older one but the newest, its number damaged. */
+    if (pages->older_root != UINT64_MAX && !pages->has_older)
+        return found(finding, "the meta pages do not follow each other");
+    /* Its own pages must be in use too. */
+    for (rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST); rc == 0;
+         rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))
+        if (!page_is_right(pages, key.mv_data) || !page_is_right(pages, value.mv_data))
+            return found(finding, "free list: on a page that is not in use");
     mdb_cursor_close(cursor);
-    free(seen);
-    if (used + free_pages + 2 != pages)
-        return found(finding, "%llu pages used, %llu free, 2 meta: not %llu",
-                     (unsigned long long)used, (unsigned long long)free_pages,
-                     (unsigned long long)pages);
+    return true;
+}
+
+static bool check_names(MDB_txn *txn, MDB_dbi main_table, struct pages *pages,
+                        struct finding *finding)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    unsigned count = 0;
+    int rc = mdb_cursor_open(txn, main_table, &cursor);
+
+    if (rc != 0)
+        return found(finding, "the list of tables: %s", mdb_strerror(rc));
+    for (rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST); rc == 0;
+         rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))
+        if (++count > ENV_TABLES || !page_is_right(pages, key.mv_data))
+            return found(finding, "the list of tables is not where it should be");
+    mdb_cursor_close(cursor);
+    return true;
+}
+
+/* The state must say the number that its meta page says. */
+static bool check_signature(MDB_txn *txn, MDB_dbi meta, struct finding *finding)
+{
+    MDB_val key = {.mv_size = 3, .mv_data = (void *)(uintptr_t) "txn"}, value;
+    uint64_t number;
+
+    if (mdb_get(txn, meta, &key, &value) != 0 || value.mv_size != 16)
+        return found(finding, "table meta has no transaction number");
+    memcpy(&number, (const char *)value.mv_data + 8, 8);
+    if (number != mdb_txn_id(txn))
+        return found(finding, "the state is of transaction %llu, its meta page says %zu",
+                     (unsigned long long)number, mdb_txn_id(txn));
     return true;
 }
 
@@ -230,10 +304,11 @@ static bool walk(const char *dir, const char *path, uint64_t map_bytes,
     MDB_txn *txn;
     MDB_stat stat;
     MDB_dbi main_table;
+    struct pages pages = {0};
     uint64_t used = 0;
     int rc;
 
-    if (!check_metas(path, finding))
+    if (!check_metas(path, &pages, finding))
         return false;
     rc = mdb_env_create(&env);
     if (rc == 0)
@@ -250,7 +325,10 @@ static bool walk(const char *dir, const char *path, uint64_t map_bytes,
         rc = mdb_stat(txn, main_table, &stat);
     if (rc != 0)
         return found(finding, "%s", mdb_strerror(rc));
-    used = stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+    if (!read_free_list(env, txn, &pages, &used, finding) ||
+        !check_names(txn, main_table, &pages, finding))
+        return false;
+    used += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
     size_t names = 0;
     for (unsigned i = 0; i < ENV_TABLES; i++) {
         MDB_dbi dbi;
@@ -265,7 +343,9 @@ static bool walk(const char *dir, const char *path, uint64_t map_bytes,
             flags != (env_layout[i].is_indexed ? MDB_INTEGERKEY : 0u))
             return found(finding, "table %s: wrong flags", env_layout[i].name);
         MDB_stat table_stat;
-        if (!walk_table(txn, dbi, (enum env_table)i, &table_stat, finding))
+        if (!walk_table(txn, dbi, (enum env_table)i, &pages, &table_stat, finding))
+            return false;
+        if (i == ENV_META && !check_signature(txn, dbi, finding))
             return false;
         used += table_stat.ms_branch_pages + table_stat.ms_leaf_pages +
                 table_stat.ms_overflow_pages;
@@ -274,7 +354,12 @@ static bool walk(const char *dir, const char *path, uint64_t map_bytes,
     if (names != stat.ms_entries)
         return found(finding, "the list of tables has %zu names, not %zu", stat.ms_entries,
                      names);
-    return account(env, txn, used, finding);
+    /* Every page is a meta page, in a table, or free. */
+    if (used + pages.free_count + 2 != pages.count)
+        return found(finding, "%llu pages used, %llu free, 2 meta: not %llu",
+                     (unsigned long long)used, (unsigned long long)pages.free_count,
+                     (unsigned long long)pages.count);
+    return true;
 }
 
 static void child(const char *dir, const char *path, uint64_t map_bytes, int fd)

@@ -183,9 +183,11 @@ static void cluster_init(struct cluster *cluster, unsigned count)
     for (unsigned i = 1; i <= NODES; i++) {
         struct member_node *node = &cluster->nodes[i];
         node->id = i;
-        snprintf(node->dir, sizeof node->dir, "/tmp/gw-unit-raft-XXXXXX");
-        if (i <= count)
+        snprintf(node->dir, sizeof node->dir, "/dev/shm/gw-unit-raft-XXXXXX");
+        if (i <= count && mkdtemp(node->dir) == NULL) {
+            snprintf(node->dir, sizeof node->dir, "/tmp/gw-unit-raft-XXXXXX");
             assert_non_null(mkdtemp(node->dir));
+        }
     }
 }
 
