@@ -49,7 +49,28 @@ static void candidate_set(struct candidate *candidate, const struct router_route
                                     .is_conditional = route->is_conditional};
 }
 
+#define POOL_BYTES (64u * 1024)
+
+void *line_take(struct line_pool *pool, size_t size)
+{
+    size = (size + ROUTER_LINE - 1) / ROUTER_LINE * ROUTER_LINE;
+    if (size > pool->left) {
+        size_t fresh = size > POOL_BYTES ? size : POOL_BYTES;
+        char *piece = arena_alloc(pool->arena, fresh + ROUTER_LINE);
+        if (piece == NULL)
+            return NULL;
+        pool->at = piece + (-(uintptr_t)piece & (ROUTER_LINE - 1));
+        pool->left = fresh;
+    }
+    void *lines = pool->at;
+    memset(lines, 0, size);
+    pool->at += size;
+    pool->left -= size;
+    return lines;
+}
+
 struct build {
+    struct line_pool *pool;
     struct arena *arena;
     const struct router_route **routes; /* sorted by path */
 };
@@ -65,7 +86,7 @@ static struct router_entry *entry_build(struct build *build, size_t from, size_t
 {
     size_t count = to - from;
     struct router_entry *entry =
-        line_alloc(build->arena, sizeof *entry + count * sizeof entry->candidates[0]);
+        arena_alloc(build->arena, sizeof *entry + count * sizeof entry->candidates[0]);
 
     if (entry == NULL)
         return NULL;
@@ -110,12 +131,11 @@ static bool children_build(struct build *build, struct radix_node *node, size_t 
     if (count == 0)
         return true;
     size_t bytes_size = far_bytes_size(count);
-    char *block = line_alloc(build->arena, bytes_size + count * sizeof(struct radix_node));
+    char *block = line_take(build->pool, bytes_size + count * sizeof(struct radix_node));
     if (block == NULL)
         return false;
     struct radix_node *children = (struct radix_node *)(void *)(block + bytes_size);
     char *bytes = bytes_size == 0 ? node->bytes : block;
-    memset(children, 0, count * sizeof *children);
     node->children = children;
     node->child_count = (uint16_t)count;
     for (size_t i = from, at = 0; i < to; at++) {
@@ -197,10 +217,10 @@ static bool node_build(struct build *build, struct radix_node *node, size_t from
            children_build(build, node, from, to, end, here.entry == NULL ? above : &here);
 }
 
-bool radix_build(struct arena *arena, struct host_class *class,
+bool radix_build(struct line_pool *pool, struct host_class *class,
                  const struct router_route **routes, size_t count)
 {
-    struct build build = {arena, routes};
+    struct build build = {pool, pool->arena, routes};
     size_t tree_count = 0;
 
     qsort(routes, count, sizeof *routes, path_compare);
@@ -213,7 +233,7 @@ bool radix_build(struct arena *arena, struct host_class *class,
     }
     if (tree_count < count) {
         struct candidate *regexes =
-            arena_alloc(arena, (count - tree_count) * sizeof *regexes);
+            arena_alloc(pool->arena, (count - tree_count) * sizeof *regexes);
         if (regexes == NULL)
             return false;
         for (size_t i = tree_count; i < count; i++)

@@ -24,7 +24,7 @@ struct bucket { /* the routes of a class while it is gathered */
 };
 
 struct gather {
-    struct arena *arena; /* of the router */
+    struct line_pool pool; /* of the router */
     struct arena scratch;
     struct table exact, wildcards; /* of buckets, by host */
     struct bucket any;
@@ -54,10 +54,9 @@ static bool bucket_add(struct gather *gather, struct bucket *bucket,
 
 static struct host_class *class_new(struct gather *gather, struct slice host)
 {
-    struct host_class *class = line_alloc(gather->arena, sizeof *class + host.size);
+    struct host_class *class = line_take(&gather->pool, sizeof *class + host.size);
     if (class == NULL)
         return NULL;
-    memset(class, 0, sizeof *class);
     char *text = (char *)(class + 1);
     if (host.size > 0)
         memcpy(text, host.data, host.size);
@@ -91,14 +90,13 @@ static bool host_table_build(struct gather *gather, const struct table *buckets,
 
     while (capacity < buckets->count * 2)
         capacity *= 2;
-    struct host_slot *slots = line_alloc(gather->arena, capacity * sizeof *slots);
+    struct host_slot *slots = line_take(&gather->pool, capacity * sizeof *slots);
     if (slots == NULL)
         return false;
-    memset(slots, 0, capacity * sizeof *slots);
     *ret_table = (struct host_table){slots, capacity - 1, (uint32_t)buckets->count};
     for (struct table_slot *slot; (slot = table_next(buckets, &position)) != NULL;) {
         struct bucket *bucket = slot->value;
-        if (!radix_build(gather->arena, bucket->class, bucket->routes, bucket->count))
+        if (!radix_build(&gather->pool, bucket->class, bucket->routes, bucket->count))
             return false;
         uint64_t hash = hash_stable(bucket->class->host);
         size_t at = hash & (capacity - 1);
@@ -123,7 +121,7 @@ static bool gather_all(struct gather *gather, const struct router_route *routes,
     if (gather->any.count == 0)
         return true;
     gather->any.class = class_new(gather, SLICE(""));
-    return gather->any.class != NULL && radix_build(gather->arena, gather->any.class,
+    return gather->any.class != NULL && radix_build(&gather->pool, gather->any.class,
                                                     gather->any.routes, gather->any.count);
 }
 
@@ -131,7 +129,7 @@ struct router *router_build(struct arena *arena, const struct router_route *rout
                             size_t count)
 {
     struct router *router = arena_zalloc(arena, sizeof *router);
-    struct gather gather = {.arena = arena};
+    struct gather gather = {.pool = {.arena = arena}};
     bool built;
 
     arena_init(&gather.scratch, 64 * 1024, 0);

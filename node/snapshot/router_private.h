@@ -88,17 +88,19 @@ static inline size_t far_bytes_size(size_t child_count)
                : (child_count + ROUTER_LINE - 1) / ROUTER_LINE * ROUTER_LINE;
 }
 
-/* Aligned to a cache line; NULL: out of memory. */
-static inline void *line_alloc(struct arena *arena, size_t size)
-{
-    char *piece = arena_alloc(arena, size + ROUTER_LINE - 16);
-    if (piece == NULL)
-        return NULL;
-    return piece + (-(uintptr_t)piece & (ROUTER_LINE - 1));
-}
+/* Cache lines for what every lookup touches, close together: entries, conditions
+ * and plans would spread them over many more pages. */
+struct line_pool {
+    struct arena *arena;
+    char *at;
+    size_t left;
+};
+
+/* Whole lines, aligned, cleared. NULL: out of memory. */
+void *line_take(struct line_pool *pool, size_t size);
 
 /* Fills the class from its routes, which it sorts. */
-bool radix_build(struct arena *arena, struct host_class *class,
+bool radix_build(struct line_pool *pool, struct host_class *class,
                  const struct router_route **routes, size_t count);
 
 #endif
