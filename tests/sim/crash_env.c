@@ -406,7 +406,9 @@ static enum result move_to(struct cursor *cursor, size_t index)
     return GW_OK;
 }
 
-static struct cursor *cursor_new(struct txn *txn, enum env_table table)
+/* As env.c does: without a row there is no cursor. */
+static enum result cursor_new(struct txn *txn, enum env_table table, size_t index,
+                              struct cursor **ret_cursor)
 {
     struct cursor *cursor = calloc(1, sizeof *cursor);
 
@@ -414,7 +416,12 @@ static struct cursor *cursor_new(struct txn *txn, enum env_table table)
         abort();
     cursor->txn = txn;
     cursor->table = table;
-    return cursor;
+    *ret_cursor = cursor;
+    if (move_to(cursor, index) == GW_OK)
+        return GW_OK;
+    cursor_close(cursor);
+    *ret_cursor = NULL;
+    return GW_NOT_FOUND;
 }
 
 enum result cursor_open(struct txn *txn, enum env_table table, struct slice start,
@@ -424,8 +431,7 @@ enum result cursor_open(struct txn *txn, enum env_table table, struct slice star
     size_t index =
         start.size == 0 ? 0 : lower_bound(txn->at.tables[table], table, start, &found);
 
-    *ret_cursor = cursor_new(txn, table);
-    return move_to(*ret_cursor, index);
+    return cursor_new(txn, table, index, ret_cursor);
 }
 
 enum result cursor_open_at(struct txn *txn, enum env_table table, uint64_t start,
@@ -439,9 +445,9 @@ enum result cursor_open_last(struct txn *txn, enum env_table table,
 {
     const struct table_version *version = txn->at.tables[table];
 
-    *ret_cursor = cursor_new(txn, table);
-    return move_to(*ret_cursor,
-                   version != NULL && version->count > 0 ? version->count - 1 : SIZE_MAX);
+    return cursor_new(txn, table,
+                      version != NULL && version->count > 0 ? version->count - 1 : SIZE_MAX,
+                      ret_cursor);
 }
 
 /* Where the row we stand on is, or would be, after edits. */

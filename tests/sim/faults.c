@@ -9,6 +9,7 @@ void fault_heal(struct sim *sim)
     sim->latency_low_us = 200;
     sim->latency_high_us = 3000;
     for (int i = 1; i <= sim->node_count; i++) {
+        crash_env_break(sim->nodes[i].env, false);
         sim->nodes[i].disk_low_us = 200;
         sim->nodes[i].disk_high_us = 2000;
     }

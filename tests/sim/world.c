@@ -194,6 +194,23 @@ static void run_events(struct sim *sim)
     }
 }
 
+static void dissolve(struct sim *sim)
+{
+    struct sim_event event;
+
+    for (int i = 1; i <= sim->node_count; i++) {
+        if (sim->nodes[i].is_alive)
+            node_crash(&sim->nodes[i], false);
+        crash_env_free(sim->nodes[i].env);
+    }
+    while (sim_pop(sim, &event))
+        free(event.bytes);
+    free(sim->heap);
+    free(sim->indices);
+    free(sim->leaders);
+    free(sim);
+}
+
 int sim_run(const struct sim_options *options)
 {
     struct sim *sim = calloc(1, sizeof *sim);
@@ -234,5 +251,7 @@ int sim_run(const struct sim_options *options)
            (unsigned long long)sim->counts.messages,
            (unsigned long long)sim->highest_committed, sim->violations,
            (unsigned long long)sim->trace);
-    return sim->violations;
+    int violations = sim->violations;
+    dissolve(sim);
+    return violations;
 }
