@@ -158,6 +158,12 @@ static void proposal_done(struct raft_apply *request, int status, void *result)
     struct proposal *proposal = request->data;
 
     (void)result;
+    proposal->is_held = false;
+    if (proposal->is_replied) {
+        list_remove(&proposal->link);
+        free(proposal);
+        return;
+    }
     if (status == 0)
         proposal->is_committed = true; /* the answer comes with the APPLY job */
     else
@@ -188,6 +194,7 @@ static void submit(struct replica *replica, struct proposal *proposal)
                                           : GW_UNKNOWN_OUTCOME);
         return;
     }
+    proposal->is_held = true;
     proposal->index = proposal->request.index;
 }
 
@@ -267,7 +274,12 @@ static void reply_all(struct replica *replica)
         replica->options.reply(replica->options.owner, proposal->tag, &proposal->reply);
         free((void *)(uintptr_t)proposal->reply.answer.detail.data);
         free(proposal->command);
-        free(proposal);
+        proposal->command = NULL;
+        proposal->is_replied = true;
+        if (proposal->is_held) /* after a halt: libraft still has the request */
+            list_append(&replica->abandoned, &proposal->link);
+        else
+            free(proposal);
     }
     while ((link = list_take_first(&replica->ended_barriers)) != NULL) {
         struct barrier *barrier = container_of(link, struct barrier, link);
@@ -788,6 +800,7 @@ enum result replica_open(const struct replica_options *options,
     list_init(&replica->outbox);
     list_init(&replica->waiting);
     list_init(&replica->submitted);
+    list_init(&replica->abandoned);
     list_init(&replica->answered);
     list_init(&replica->ended);
     list_init(&replica->barriers);
@@ -844,6 +857,8 @@ void replica_close(struct replica *replica)
         proposal_end(replica, container_of(link, struct proposal, link), GW_UNKNOWN_OUTCOME);
     }
     reply_all(replica);
+    for (struct list_link *link; (link = list_take_first(&replica->abandoned)) != NULL;)
+        free(container_of(link, struct proposal, link));
     send_close(replica);
     if (replica->has_held)
         wire_free(&replica->held);

@@ -74,6 +74,8 @@ struct proposal {
     uint64_t wall_ms;
     uint64_t index;
     bool is_committed; /* libraft says so; only then does an APPLY of index answer it */
+    bool is_held;      /* libraft has `request` and will call back, or be closed, first */
+    bool is_replied;   /* only waits for libraft to let go */
     struct replica_reply reply;
 };
 
@@ -116,6 +118,7 @@ struct replica {
     unsigned peer_count;
 
     struct list_link waiting;   /* proposals: until the leader is ready */
+    struct list_link abandoned; /* proposals replied to that libraft still holds */
     struct list_link submitted; /* in index order */
     struct list_link answered;  /* until visible */
     struct list_link ended;     /* to be replied to */
