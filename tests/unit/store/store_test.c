@@ -1,0 +1,655 @@
+/* The queue: order, group commits, what is durable and visible when, dumps. */
+#include "tests/unit/store/scratch.h"
+
+#include "store/dump.h"
+#include "store/history.h"
+#include "store/meta.h"
+#include "store/records.h"
+#include "store/store.h"
+
+struct fixture {
+    struct scratch s;
+    struct store *store;
+    unsigned wakes;
+    bool apply_fails;
+    bool is_configuration;
+};
+
+/* "key=value" puts a record. */
+static enum result apply(void *owner, struct txn *txn, uint64_t index, struct slice entry,
+                         struct store_answer *answer)
+{
+    struct fixture *f = owner;
+    struct record_state state;
+    struct slice key;
+    enum result result = record_state_get(txn, &state);
+
+    if (f->apply_fails)
+        return GW_IO;
+    if (result == GW_OK && slice_next(&entry, '=', &key))
+        result = record_put(txn, key, entry, index);
+    state.applied = index;
+    if (f->is_configuration)
+        state.revision = index;
+    answer->result = GW_OK;
+    answer->revision = state.revision;
+    answer->configuration = f->is_configuration;
+    return result == GW_OK ? record_state_put(txn, &state) : result;
+}
+
+static void on_wake(void *owner)
+{
+    ((struct fixture *)owner)->wakes++;
+}
+
+static void f_open(struct fixture *f, uint64_t map_size)
+{
+    struct error err;
+
+    scratch_open(&f->s, map_size);
+    assert_int_equal(store_open(&(struct store_options){.env = f->s.env,
+                                                        .apply = apply,
+                                                        .owner = f,
+                                                        .wake = on_wake,
+                                                        .lazy_us = 5000},
+                                &f->store, &err),
+                     GW_OK);
+}
+
+static void f_init(struct fixture *f, uint64_t map_size)
+{
+    memset(f, 0, sizeof *f);
+    scratch_init(&f->s);
+    f_open(f, map_size);
+}
+
+static void f_close(struct fixture *f)
+{
+    store_close(f->store);
+    f->store = NULL;
+    scratch_close(&f->s);
+}
+
+static void f_deinit(struct fixture *f)
+{
+    f_close(f);
+    scratch_deinit(&f->s);
+}
+
+static unsigned completed(struct fixture *f, struct store_job **ret_last)
+{
+    struct list_link jobs, *link;
+    unsigned count = 0;
+
+    list_init(&jobs);
+    store_take_completed(f->store, &jobs);
+    while ((link = list_take_first(&jobs)) != NULL) {
+        count++;
+        if (ret_last != NULL)
+            *ret_last = container_of(link, struct store_job, link);
+    }
+    return count;
+}
+
+static struct store_job append_job(const struct store_entry *entries, unsigned count,
+                                   uint64_t index)
+{
+    return (struct store_job){
+        .type = STORE_APPEND, .entries = entries, .entry_count = count, .index = index};
+}
+
+static const struct store_entry two_entries[] = {
+    {.term = 1, .type = STORE_COMMAND, .bytes = {"a=1", 3}},
+    {.term = 1, .type = STORE_COMMAND, .bytes = {"b=2", 3}},
+};
+
+static void an_append_completes_only_once_it_is_durable(void **state)
+{
+    struct fixture f;
+    struct store_job job = append_job(two_entries, 2, 1);
+    uint64_t next;
+
+    (void)state;
+    f_init(&f, 0);
+    store_push(f.store, &job);
+    assert_true(store_step(f.store, 0, &next)); /* commits: not durable yet */
+    assert_int_equal(completed(&f, NULL), 0);
+    assert_int_equal(store_durable(f.store), 0);
+    assert_int_equal(next, 0); /* step again at once */
+    assert_true(store_step(f.store, 0, &next)); /* nothing behind it: syncs */
+    assert_int_equal(completed(&f, NULL), 1);
+    assert_int_equal(store_durable(f.store), job.sequence);
+    assert_false(store_step(f.store, 0, &next));
+    assert_true(next == UINT64_MAX);
+    f_deinit(&f);
+}
+
+static void the_next_commit_makes_the_one_before_durable(void **state)
+{
+    struct fixture f;
+    struct store_job first = append_job(two_entries, 1, 1);
+    struct store_job second = append_job(two_entries + 1, 1, 2), *last = NULL;
+    uint64_t next;
+
+    (void)state;
+    f_init(&f, 0);
+    store_push(f.store, &first);
+    store_step(f.store, 0, &next);
+    store_push(f.store, &second);
+    store_step(f.store, 0, &next);
+    assert_int_equal(completed(&f, &last), 1);
+    assert_ptr_equal(last, &first);
+    store_step(f.store, 0, &next);
+    assert_int_equal(completed(&f, &last), 1);
+    assert_ptr_equal(last, &second);
+    f_deinit(&f);
+}
+
+static struct store_job apply_job(uint64_t index, struct slice bytes)
+{
+    return (struct store_job){.type = STORE_APPLY, .index = index, .bytes = bytes};
+}
+
+static void applied_state_is_answered_at_once_and_visible_lazily(void **state)
+{
+    struct fixture f;
+    struct store_job job = apply_job(1, SLICE("a=1"));
+    uint64_t next;
+
+    (void)state;
+    f_init(&f, 0);
+    store_push(f.store, &job);
+    store_step(f.store, 1000, &next);
+    assert_int_equal(completed(&f, NULL), 1);
+    assert_int_equal(store_visible(f.store), 0);
+    assert_int_equal(next, 6000);
+    store_step(f.store, 6000, &next);
+    assert_int_equal(store_visible(f.store), 1);
+    f_deinit(&f);
+}
+
+static void a_waiting_reader_makes_state_visible_now(void **state)
+{
+    struct fixture f;
+    struct store_job job = apply_job(1, SLICE("a=1"));
+    uint64_t next;
+
+    (void)state;
+    f_init(&f, 0);
+    store_push(f.store, &job);
+    store_step(f.store, 1000, &next);
+    store_want_visible(f.store);
+    store_step(f.store, 1001, &next);
+    assert_int_equal(store_visible(f.store), 1);
+    f_deinit(&f);
+}
+
+static void a_configuration_entry_is_visible_at_once(void **state)
+{
+    struct fixture f;
+    struct store_job job = apply_job(1, SLICE("a=1"));
+    uint64_t next;
+
+    (void)state;
+    f_init(&f, 0);
+    f.is_configuration = true;
+    store_push(f.store, &job);
+    store_step(f.store, 1000, &next);
+    assert_int_equal(store_visible(f.store), 1);
+    assert_int_equal(store_revision(f.store), 1);
+    f_deinit(&f);
+}
+
+static void a_snapshot_job_needs_no_flush_of_its_own(void **state)
+{
+    struct fixture f;
+    struct store_job append = append_job(two_entries, 2, 1);
+    struct store_job snapshot = {.type = STORE_SNAPSHOT,
+                                 .trailing = 1,
+                                 .label = {.index = 2, .term = 1, .conf_index = 1,
+                                           .conf = {"conf", 4}}};
+    struct slice value;
+    struct txn *txn;
+    uint64_t next;
+
+    (void)state;
+    f_init(&f, 0);
+    store_push(f.store, &append);
+    store_step(f.store, 0, &next);
+    store_step(f.store, 0, &next);
+    assert_int_equal(completed(&f, NULL), 1);
+    store_push(f.store, &snapshot);
+    store_step(f.store, 0, &next);
+    assert_int_equal(completed(&f, NULL), 0); /* rides on the next commit … */
+    store_step(f.store, 5000, &next);
+    assert_int_equal(completed(&f, NULL), 1); /* … or the lazy one */
+    assert_int_equal(env_begin_read(f.s.env, &txn), GW_OK);
+    assert_int_equal(txn_get_at(txn, ENV_LOG, 1, &value), GW_NOT_FOUND);
+    assert_int_equal(txn_get_at(txn, ENV_LOG, 2, &value), GW_OK);
+    txn_abort(txn);
+    f_deinit(&f);
+}
+
+static void a_start_begins_where_the_state_ends(void **state)
+{
+    struct fixture f;
+    struct store_job append = append_job(two_entries, 2, 1), applied = apply_job(2, SLICE("b=2"));
+    struct store_job vote = {.type = STORE_VOTE, .term = 3, .vote = 2};
+    struct store_boot boot;
+    struct error err;
+    uint64_t next;
+
+    (void)state;
+    f_init(&f, 0);
+    store_push(f.store, &append);
+    store_push(f.store, &vote);
+    store_push(f.store, &applied);
+    store_step(f.store, 0, &next);
+    store_step(f.store, 0, &next);
+    f_close(&f);
+    f_open(&f, 0);
+    assert_int_equal(store_load(f.store, &boot, &err), GW_OK);
+    assert_int_equal(boot.term, 3);
+    assert_int_equal(boot.vote, 2);
+    assert_int_equal(boot.applied, 2);
+    assert_int_equal(boot.label.index, 2);
+    assert_int_equal(boot.label.term, 1);
+    assert_int_equal(boot.first, 1);
+    assert_int_equal(boot.entry_count, 2);
+    store_boot_free(&boot);
+    f_deinit(&f);
+}
+
+static void an_entry_within_the_state_is_not_applied_again(void **state)
+{
+    struct fixture f;
+    struct store_job one = apply_job(5, SLICE("a=1")), again = apply_job(4, SLICE("a=0"));
+    struct record record;
+    struct txn *txn;
+    uint64_t next;
+
+    (void)state;
+    f_init(&f, 0);
+    store_push(f.store, &one);
+    store_push(f.store, &again);
+    store_want_visible(f.store);
+    store_step(f.store, 0, &next);
+    assert_int_equal(env_begin_read(f.s.env, &txn), GW_OK);
+    assert_int_equal(record_get(txn, SLICE("a"), &record), GW_OK);
+    assert_true(slice_equal(record.value, SLICE("1")));
+    txn_abort(txn);
+    f_deinit(&f);
+}
+
+static void an_io_error_halts_and_nothing_more_is_promised(void **state)
+{
+    struct fixture f;
+    static char large[400000];
+    struct store_entry entry = {.term = 1, .type = STORE_COMMAND, .bytes = {large, sizeof large}};
+    struct store_job jobs[6], *last = NULL;
+    struct store_job first = apply_job(1, SLICE("a=1"));
+    struct record record;
+    struct txn *txn;
+    uint64_t next;
+    unsigned done = 0;
+
+    (void)state;
+    f_init(&f, 1u << 20); /* the map is full after two */
+    store_push(f.store, &first);
+    store_want_visible(f.store);
+    store_step(f.store, 0, &next);
+    assert_int_equal(completed(&f, NULL), 1);
+    for (unsigned i = 0; i < 6; i++) {
+        jobs[i] = append_job(&entry, 1, i + 1);
+        store_push(f.store, &jobs[i]);
+        store_step(f.store, 0, &next);
+        done += completed(&f, NULL);
+    }
+    assert_true(store_is_halted(f.store));
+    assert_true(done == 6);
+    assert_int_equal(jobs[5].result, GW_HALTED);
+    uint64_t durable = store_durable(f.store);
+    struct store_job late = {.type = STORE_VOTE, .term = 9, .vote = 9};
+    store_push(f.store, &late);
+    store_step(f.store, 0, &next);
+    assert_int_equal(completed(&f, &last), 1);
+    assert_int_equal(last->result, GW_HALTED);
+    assert_int_equal(store_durable(f.store), durable);
+    /* Reading goes on. */
+    assert_int_equal(env_begin_read(f.s.env, &txn), GW_OK);
+    assert_int_equal(record_get(txn, SLICE("a"), &record), GW_OK);
+    txn_abort(txn);
+    f_deinit(&f);
+}
+
+static void the_thread_does_what_the_steps_do(void **state)
+{
+    struct fixture f;
+    struct store_job jobs[50];
+    struct error err;
+    unsigned done = 0;
+
+    (void)state;
+    f_init(&f, 0);
+    assert_int_equal(store_start(f.store, &err), GW_OK);
+    for (unsigned i = 0; i < 50; i++) {
+        jobs[i] = append_job(two_entries, 1, i + 1);
+        store_push(f.store, &jobs[i]);
+    }
+    for (unsigned tries = 0; tries < 10000 && done < 50; tries++) {
+        done += completed(&f, NULL);
+        usleep(1000);
+    }
+    assert_int_equal(done, 50);
+    store_stop(f.store);
+    assert_int_equal(store_durable(f.store), 50);
+    f_deinit(&f);
+}
+
+/* --- records, history --- */
+
+static void the_digest_does_not_depend_on_order(void **state)
+{
+    struct scratch a, b;
+    struct txn *txn;
+    struct record_state one, two;
+    char key[32];
+
+    (void)state;
+    scratch_init(&a);
+    scratch_init(&b);
+    scratch_open(&a, 0);
+    scratch_open(&b, 0);
+    assert_int_equal(env_begin_write(a.env, &txn), GW_OK);
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(key, sizeof key, "route/%u", i);
+        assert_int_equal(record_put(txn, slice_from_string(key), SLICE("v"), 7), GW_OK);
+    }
+    assert_int_equal(record_put(txn, SLICE("gone"), SLICE("v"), 7), GW_OK);
+    assert_int_equal(record_delete(txn, SLICE("gone"), 8), GW_OK);
+    assert_int_equal(record_state_get(txn, &one), GW_OK);
+    assert_int_equal(txn_commit(txn), GW_OK);
+    assert_int_equal(env_begin_write(b.env, &txn), GW_OK);
+    for (unsigned i = 100; i-- > 0;) {
+        snprintf(key, sizeof key, "route/%u", i);
+        assert_int_equal(record_put(txn, slice_from_string(key), SLICE("v"), 7), GW_OK);
+    }
+    assert_int_equal(record_state_get(txn, &two), GW_OK);
+    assert_true(one.digest == two.digest && one.digest != 0);
+    assert_int_equal(record_put(txn, SLICE("route/5"), SLICE("w"), 9), GW_OK);
+    assert_int_equal(record_state_get(txn, &two), GW_OK);
+    assert_true(one.digest != two.digest);
+    txn_abort(txn);
+    scratch_deinit(&a);
+    scratch_deinit(&b);
+}
+
+static void a_record_knows_when_it_was_made_and_changed(void **state)
+{
+    struct scratch s;
+    struct txn *txn;
+    struct record record;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_open(&s, 0);
+    assert_int_equal(env_begin_write(s.env, &txn), GW_OK);
+    assert_int_equal(record_put(txn, SLICE("k"), SLICE("1"), 5), GW_OK);
+    assert_int_equal(record_put(txn, SLICE("k"), SLICE("2"), 8), GW_OK);
+    assert_int_equal(record_get(txn, SLICE("k"), &record), GW_OK);
+    assert_int_equal(record.create_revision, 5);
+    assert_int_equal(record.mod_revision, 8);
+    txn_abort(txn);
+    scratch_deinit(&s);
+}
+
+static void the_history_keeps_the_last_thousand(void **state)
+{
+    struct scratch s;
+    struct txn *txn;
+    struct buffer entry;
+    uint64_t oldest, count, revision;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_open(&s, 0);
+    assert_int_equal(env_begin_write(s.env, &txn), GW_OK);
+    for (uint64_t i = 1; i <= 1200; i++) {
+        buffer_init(&entry, 0);
+        history_pack_header(&entry, &(struct history_header){.item_count = 1});
+        history_pack_item(&entry, &(struct history_item){.key = i == 700 ? SLICE("gone")
+                                                                          : SLICE("other"),
+                                                         .action = HISTORY_DELETED});
+        assert_int_equal(history_append(txn, i * 2, buffer_slice(&entry)), GW_OK);
+        buffer_deinit(&entry);
+    }
+    assert_int_equal(history_oldest(txn, &oldest), GW_OK);
+    assert_int_equal(oldest, 402);
+    assert_int_equal(txn_count(txn, ENV_HISTORY, &count), GW_OK);
+    assert_int_equal(count, 1000);
+    assert_int_equal(record_last_change(txn, SLICE("gone"), &revision), GW_OK);
+    assert_int_equal(revision, 1400);
+    assert_int_equal(record_last_change(txn, SLICE("never"), &revision), GW_OK);
+    assert_int_equal(revision, 0);
+    txn_abort(txn);
+    scratch_deinit(&s);
+}
+
+static void the_history_keeps_64_mib(void **state)
+{
+    struct scratch s;
+    struct txn *txn;
+    static char large[1u << 20];
+    uint64_t count;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_open(&s, 1u << 30);
+    for (uint64_t i = 1; i <= 80; i++) {
+        assert_int_equal(env_begin_write(s.env, &txn), GW_OK);
+        assert_int_equal(history_append(txn, i, slice_of(large, sizeof large)), GW_OK);
+        assert_int_equal(txn_count(txn, ENV_HISTORY, &count), GW_OK);
+        assert_int_equal(txn_commit(txn), GW_OK);
+    }
+    assert_int_equal(count, 64);
+    scratch_deinit(&s);
+}
+
+/* --- dumps --- */
+
+static void make_state(struct env *env, unsigned records)
+{
+    struct txn *txn;
+    struct record_state state = {.applied = 40, .revision = 39, .conf_sequence = 12, .now_ms = 5};
+    struct store_entry entry = {.term = 2, .type = STORE_COMMAND, .bytes = {"x", 1}};
+    struct buffer scratch;
+    char key[32];
+    static char value[3000];
+
+    buffer_init(&scratch, 0);
+    assert_int_equal(env_begin_write(env, &txn), GW_OK);
+    for (unsigned i = 0; i < records; i++) {
+        snprintf(key, sizeof key, "route/%u", i);
+        assert_int_equal(record_put(txn, slice_from_string(key), slice_of(value, sizeof value),
+                                    i + 1),
+                         GW_OK);
+    }
+    put_text(txn, ENV_SESSIONS, "csession", "answer");
+    assert_int_equal(history_append(txn, 39, SLICE("entry")), GW_OK);
+    assert_int_equal(meta_entry_put(txn, 40, &entry, &scratch), GW_OK);
+    assert_int_equal(txn_put_at(txn, ENV_CONF, 1, SLICE("conf")), GW_OK);
+    assert_int_equal(record_state_put(txn, &state), GW_OK);
+    assert_int_equal(txn_commit(txn), GW_OK);
+    buffer_deinit(&scratch);
+}
+
+static void a_dump_makes_the_same_state_elsewhere(void **state)
+{
+    struct scratch a, b;
+    struct buffer dump, again;
+    struct dump_header header;
+    struct record_state one, two;
+    struct txn *txn;
+
+    (void)state;
+    scratch_init(&a);
+    scratch_init(&b);
+    scratch_open(&a, 0);
+    scratch_open(&b, 0);
+    make_state(a.env, 300); /* several chunks */
+    make_state(b.env, 3);
+    buffer_init(&dump, 0);
+    buffer_init(&again, 0);
+    assert_int_equal(dump_build(a.env, &dump), GW_OK);
+    assert_int_equal(dump_check(buffer_slice(&dump), &header), GW_OK);
+    assert_int_equal(header.label.index, 40);
+    assert_int_equal(header.label.term, 2);
+    assert_int_equal(header.rows[0], 300);
+    assert_int_equal(env_begin_write(b.env, &txn), GW_OK);
+    assert_int_equal(dump_install(txn, buffer_slice(&dump)), GW_OK);
+    assert_int_equal(txn_commit(txn), GW_OK);
+    assert_int_equal(env_begin_read(a.env, &txn), GW_OK);
+    assert_int_equal(record_state_get(txn, &one), GW_OK);
+    txn_abort(txn);
+    assert_int_equal(env_begin_read(b.env, &txn), GW_OK);
+    assert_int_equal(record_state_get(txn, &two), GW_OK);
+    txn_abort(txn);
+    assert_memory_equal(&one, &two, sizeof one);
+    assert_int_equal(dump_build(b.env, &again), GW_OK);
+    assert_true(slice_equal(buffer_slice(&dump), buffer_slice(&again)));
+    buffer_deinit(&dump);
+    buffer_deinit(&again);
+    scratch_deinit(&a);
+    scratch_deinit(&b);
+}
+
+static void a_damaged_dump_is_refused_and_changes_nothing(void **state)
+{
+    struct scratch s;
+    struct buffer dump;
+    struct record_state before, after;
+    struct dump_header header;
+    struct txn *txn;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 5);
+    scratch_init(&s);
+    scratch_open(&s, 0);
+    make_state(s.env, 200);
+    buffer_init(&dump, 0);
+    assert_int_equal(dump_build(s.env, &dump), GW_OK);
+    assert_int_equal(env_begin_write(s.env, &txn), GW_OK);
+    assert_int_equal(record_state_get(txn, &before), GW_OK);
+    for (unsigned i = 0; i < 2000; i++) {
+        size_t at = i < 400 ? i % dump.size : rng_below(&rng, dump.size);
+        char bit = (char)(1 << rng_below(&rng, 8));
+
+        dump.data[at] ^= bit;
+        assert_int_not_equal(dump_check(buffer_slice(&dump), &header), GW_OK);
+        if (i % 50 == 0)
+            assert_int_not_equal(dump_install(txn, buffer_slice(&dump)), GW_OK);
+        dump.data[at] ^= bit;
+    }
+    for (unsigned i = 0; i < 500; i++) {
+        size_t size = i < 100 ? i : rng_below(&rng, dump.size);
+        assert_int_not_equal(dump_check(slice_of(dump.data, size), &header), GW_OK);
+    }
+    assert_int_equal(record_state_get(txn, &after), GW_OK);
+    assert_memory_equal(&before, &after, sizeof before);
+    txn_abort(txn);
+    buffer_deinit(&dump);
+    scratch_deinit(&s);
+}
+
+static void an_installed_dump_starts_no_earlier_than_its_state(void **state)
+{
+    struct fixture f;
+    struct scratch other;
+    struct buffer dump;
+    struct store_job *last = NULL;
+    struct store_job install = {.type = STORE_INSTALL,
+                                .label = {.index = 30, .term = 2, .conf_index = 1,
+                                          .conf = {"conf", 4}}};
+    struct store_boot boot;
+    struct error err;
+    uint64_t next;
+
+    (void)state;
+    scratch_init(&other);
+    scratch_open(&other, 0);
+    make_state(other.env, 10);
+    buffer_init(&dump, 0);
+    assert_int_equal(dump_build(other.env, &dump), GW_OK);
+    f_init(&f, 0);
+    install.bytes = buffer_slice(&dump);
+    store_push(f.store, &install);
+    store_step(f.store, 0, &next);
+    store_step(f.store, 0, &next);
+    assert_int_equal(completed(&f, &last), 1);
+    assert_int_equal(last->result, GW_OK);
+    assert_int_equal(store_visible(f.store), 40);
+    assert_int_equal(store_load(f.store, &boot, &err), GW_OK);
+    assert_int_equal(boot.label.index, 40);
+    assert_int_equal(boot.first, 41);
+    store_boot_free(&boot);
+    /* A snapshot that the core takes below it does not pull the label down. */
+    struct store_job snapshot = {.type = STORE_SNAPSHOT,
+                                 .trailing = 1,
+                                 .label = {.index = 35, .term = 2, .conf_index = 1,
+                                           .conf = {"conf", 4}}};
+    store_push(f.store, &snapshot);
+    store_step(f.store, 0, &next);
+    store_step(f.store, 5000, &next);
+    assert_int_equal(store_load(f.store, &boot, &err), GW_OK);
+    assert_int_equal(boot.label.index, 40);
+    store_boot_free(&boot);
+    buffer_deinit(&dump);
+    f_deinit(&f);
+    scratch_deinit(&other);
+}
+
+static void a_new_clusters_log_begins_with_its_configuration(void **state)
+{
+    struct fixture f;
+    struct store_boot boot;
+    struct error err;
+
+    (void)state;
+    f_init(&f, 0);
+    assert_int_equal(store_bootstrap(f.s.env, SLICE("conf"), two_entries, 2, &err), GW_OK);
+    assert_int_equal(store_bootstrap(f.s.env, SLICE("conf"), two_entries, 2, &err), GW_CONFLICT);
+    assert_int_equal(store_load(f.store, &boot, &err), GW_OK);
+    assert_int_equal(boot.term, 1);
+    assert_int_equal(boot.entry_count, 3);
+    assert_int_equal(boot.entries[0].type, STORE_CHANGE);
+    assert_int_equal(boot.label.index, 0);
+    store_boot_free(&boot);
+    f_deinit(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_append_completes_only_once_it_is_durable),
+        cmocka_unit_test(the_next_commit_makes_the_one_before_durable),
+        cmocka_unit_test(applied_state_is_answered_at_once_and_visible_lazily),
+        cmocka_unit_test(a_waiting_reader_makes_state_visible_now),
+        cmocka_unit_test(a_configuration_entry_is_visible_at_once),
+        cmocka_unit_test(a_snapshot_job_needs_no_flush_of_its_own),
+        cmocka_unit_test(a_start_begins_where_the_state_ends),
+        cmocka_unit_test(an_entry_within_the_state_is_not_applied_again),
+        cmocka_unit_test(an_io_error_halts_and_nothing_more_is_promised),
+        cmocka_unit_test(the_thread_does_what_the_steps_do),
+        cmocka_unit_test(the_digest_does_not_depend_on_order),
+        cmocka_unit_test(a_record_knows_when_it_was_made_and_changed),
+        cmocka_unit_test(the_history_keeps_the_last_thousand),
+        cmocka_unit_test(the_history_keeps_64_mib),
+        cmocka_unit_test(a_dump_makes_the_same_state_elsewhere),
+        cmocka_unit_test(a_damaged_dump_is_refused_and_changes_nothing),
+        cmocka_unit_test(an_installed_dump_starts_no_earlier_than_its_state),
+        cmocka_unit_test(a_new_clusters_log_begins_with_its_configuration),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
