@@ -7,6 +7,9 @@
 #   gw I ARGS…                   gwctl against node I's socket
 #   upstream_start NAME          a sample upstream; its port in ${upstream_port[NAME]}
 #   leader                       number of the leading node, by its own word, or nothing
+#   expect EXIT NAME COMMAND…    ok when the command exits so; what it said is in $dir/out and $dir/err
+#   says NAME PATTERN…           ok when $dir/out or $dir/err has a line for every pattern
+#   within NAME LIMIT VALUE UNIT prints a figure, and checks it unless a sanitizer is at work
 # Node I: ${name[I]}, ${data[I]}, ${pid[I]}, ${proxy[I]}, ${admin[I]}, ${peer[I]}, ${health[I]}: ports.
 
 declare -a name=(- eu-1 us-1 ap-1 eu-2 us-2) region=(- eu us ap eu us)
@@ -42,7 +45,48 @@ gw() {
     "$GW_BIN/gwctl" -e "unix:${data[$node]}/admin.sock" "$@"
 }
 
-ports() { "$GW_BIN/../tests/lib/freeport" "$1"; }
+tool() {
+    local program=$1
+    shift
+    "$GW_BIN/../tests/lib/$program" "$@"
+}
+ports() { tool freeport "$1"; }
+
+expect() {
+    local want=$1 what=$2 got
+    shift 2
+    "$@" >"$dir/out" 2>"$dir/err"
+    got=$?
+    if [ "$got" = "$want" ]; then
+        ok "$what"
+    else
+        not_ok "$what"
+        note "exit $got instead of $want: $*"
+        head -n 20 "$dir/out" "$dir/err" | sed 's/^/#   /'
+    fi
+}
+says() {
+    local what=$1 pattern
+    shift
+    for pattern in "$@"; do
+        if ! cat "$dir/out" "$dir/err" | grep -qE -- "$pattern"; then
+            not_ok "$what"
+            note "no line like: $pattern"
+            head -n 20 "$dir/out" "$dir/err" | sed 's/^/#   /'
+            return
+        fi
+    done
+    ok "$what"
+}
+within() { # NAME LIMIT VALUE UNIT
+    note "$1: $3 $4 (limit $2 $4)"
+    if [ -n "${GW_SANITIZED:-}" ]; then
+        [ -n "$3" ] && [ "$3" != null ] && ok "$1" || not_ok "$1"
+    else
+        check "$1" awk -v value="$3" -v limit="$2" 'BEGIN { exit !(value != "" && value != "null" && value + 0 <= limit) }'
+    fi
+}
+now_ms() { date +%s%3N; }
 
 # Where node I shall listen. Kept over restarts.
 node_plan() {
@@ -82,6 +126,13 @@ node_start() {
 }
 
 node_is_up() { curl -sf -o /dev/null --max-time 1 "http://127.0.0.1:${health[$1]}/livez"; }
+# All at once, as a power cut does.
+nodes_kill() {
+    local i
+    for i in "$@"; do kill -9 "${pid[$i]}" 2>/dev/null; done
+    for i in "$@"; do wait "${pid[$i]}" 2>/dev/null; pid[$i]=; done
+    return 0
+}
 node_kill() { kill -9 "${pid[$1]}" 2>/dev/null; wait "${pid[$1]}" 2>/dev/null; pid[$1]=; return 0; }
 node_stop() { local p=${pid[$1]}; pid[$1]=; kill -TERM "$p" && wait "$p"; }
 node_pause() { kill -STOP "${pid[$1]}"; }
@@ -121,6 +172,35 @@ leader() {
 }
 has_leader() { leader >/dev/null; }
 
+# Any node but the leader.
+follower() {
+    local i
+    for ((i = 1; i <= nodes; i++)); do [ -n "${pid[$i]}" ] && ! leads "$i" && echo "$i" && return 0; done
+    return 1
+}
+others() { # I: all nodes but that
+    local i
+    for ((i = 1; i <= nodes; i++)); do [ "$i" = "$1" ] || echo "$i"; done
+}
+# What node I holds by itself, as one word: revision and content of all objects.
+holds() { gw "$1" --stale -q get all -o json 2>/dev/null | jq -cS '[.items[] | del(.status)]' | sha256sum | cut -c1-16; }
+digest_of() { curl -s --max-time 2 "http://127.0.0.1:${health[$1]}/metrics" | awk '/^gw_state_digest/ { print $1 $2 }'; }
+in_sync() { # I…: the same content, and the same digest of the replicated state, at the same index
+    local i first='' this
+    for i in "$@"; do
+        this=$(holds "$i")$(digest_of "$i")
+        [ -n "$first" ] || first=$this
+        [ "$this" = "$first" ] || return 1
+    done
+    [ -n "$first" ]
+}
+healthy() { gw "$1" cluster status >/dev/null 2>&1; }
+apply() { # I [options]: the objects on stdin
+    local node=$1
+    shift
+    gw "$node" apply -f - "$@"
+}
+
 # fetch I PATH [curl options]: through node I's proxy, with the demo's host name.
 fetch() {
     local i=$1 path=$2
@@ -128,6 +208,16 @@ fetch() {
     curl -s --max-time 5 -H 'host: demo.example' "$@" "http://127.0.0.1:${proxy[i]}$path"
 }
 status_of() { fetch "$1" "$2" -o /dev/null -w '%{http_code}'; }
+all_serve() { # PATH [STATUS]
+    local i
+    for ((i = 1; i <= nodes; i++)); do
+        [ -z "${pid[$i]}" ] || [ "$(status_of "$i" "$1")" = "${2:-200}" ] || return 1
+    done
+}
+proxies() { # I…: their addresses
+    local i
+    for i in "$@"; do echo "127.0.0.1:${proxy[$i]}"; done
+}
 serves() { [ "$(status_of "$1" "$2")" = 200 ]; }
 metric() { curl -s --max-time 2 "http://127.0.0.1:${health[$1]}/metrics" | awk -v m="$2" '$1 == m { print $2 }'; }
 

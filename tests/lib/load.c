@@ -4,8 +4,9 @@
  * A failure is whatever a user would notice: no connection, a reset, a time-out,
  * a status of 400 or more, or an answer of another route.
  *
- *   load HOST:PORT HOSTNAME PATH [CONNECTIONS [PAUSE_US [MARK]]]
- * PAUSE_US between requests of a connection; MARK must stand in every answer. */
+ *   load HOST:PORT HOSTNAME PATH [CONNECTIONS [PAUSE_US [MARK [COUNT]]]]
+ * PAUSE_US between requests of a connection; MARK must stand in every answer;
+ * with COUNT it ends by itself after so many requests. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -30,7 +31,7 @@ static const char *mark;
 static unsigned pause_us;
 static atomic_bool stopping;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t requests, failures, max_ms, buckets[BUCKETS];
+static uint64_t requests, failures, max_ms, wanted, buckets[BUCKETS];
 static char first_failure[200];
 
 static uint64_t now_us(void)
@@ -46,7 +47,10 @@ static void record(uint64_t started_us, const char *failure)
     uint64_t ms = (now_us() - started_us) / 1000;
 
     pthread_mutex_lock(&lock);
-    requests++;
+    if (++requests == wanted) { /* as if the signal had come */
+        atomic_store(&stopping, true);
+        kill(getpid(), SIGTERM);
+    }
     buckets[ms < BUCKETS ? ms : BUCKETS - 1]++;
     if (ms > max_ms)
         max_ms = ms;
@@ -150,12 +154,13 @@ int main(int argc, char **argv)
 
     if (argc < 4 || (colon = strrchr(argv[1], ':')) == NULL || colon - argv[1] >= 64 ||
         connections < 1 || connections > 256) {
-        fprintf(stderr,
-                "usage: load HOST:PORT HOSTNAME PATH [CONNECTIONS [PAUSE_US [MARK]]]\n");
+        fprintf(stderr, "usage: load HOST:PORT HOSTNAME PATH [CONNECTIONS [PAUSE_US [MARK "
+                        "[COUNT]]]]\n");
         return 2;
     }
     pause_us = argc > 5 ? (unsigned)atoi(argv[5]) : 0;
-    mark = argc > 6 ? argv[6] : NULL;
+    mark = argc > 6 && argv[6][0] != '\0' ? argv[6] : NULL;
+    wanted = argc > 7 ? strtoull(argv[7], NULL, 10) : 0;
     memcpy(host, argv[1], (size_t)(colon - argv[1]));
     host[colon - argv[1]] = '\0';
     address.sin_family = AF_INET;
