@@ -41,9 +41,9 @@ enum result compile_pattern(struct compile *compile, struct slice text,
 
     if (result != GW_OK)
         return result;
-    struct pattern **place =
-        arena_grow(&snapshot->arena, (void **)(void *)&snapshot->patterns,
-                   &snapshot->pattern_count, &snapshot->pattern_capacity, sizeof *place);
+    struct pattern **place = arena_grow(
+        &snapshot->arena, (void **)(void *)&snapshot->patterns, &snapshot->pattern_count,
+        &snapshot->pattern_capacity, sizeof(struct pattern *));
     if (place == NULL) {
         pattern_free(pattern);
         return error_set(err, GW_NO_MEMORY, "compile regex");
@@ -107,7 +107,7 @@ static enum result compile_endpoint(struct compile *compile, struct slice servic
     ret_endpoint->weight = (unsigned)(spec->weight < 0 ? 0 : spec->weight);
     struct board_slot **place =
         arena_grow(arena, (void **)(void *)&snapshot->slots, &snapshot->slot_count,
-                   &snapshot->slot_capacity, sizeof *place);
+                   &snapshot->slot_capacity, sizeof(struct board_slot *));
     if (place == NULL || ret_endpoint->key.data == NULL || ret_endpoint->zone.data == NULL)
         return error_set(err, GW_NO_MEMORY, "compile endpoint");
     *place = board_slot_ref(snapshot->board, ret_endpoint->key);
@@ -277,7 +277,7 @@ enum result compile_listeners(struct compile *compile, struct error *err)
     snapshot->listener_classes =
         arena_zalloc(&snapshot->arena, (count + 1) * sizeof *snapshot->listener_classes);
     compile->class_listeners =
-        arena_zalloc(&snapshot->arena, (count + 1) * sizeof *compile->class_listeners);
+        arena_zalloc(&snapshot->arena, (count + 1) * sizeof(struct resource *));
     if (snapshot->listeners == NULL || snapshot->listener_classes == NULL ||
         compile->class_listeners == NULL)
         return error_set(err, GW_NO_MEMORY, "compile listeners");

@@ -223,7 +223,7 @@ bool radix_build(struct line_pool *pool, struct host_class *class,
     struct build build = {pool, pool->arena, routes};
     size_t tree_count = 0;
 
-    qsort(routes, count, sizeof *routes, path_compare);
+    qsort(routes, count, sizeof(struct router_route *), path_compare);
     class->priority = INT16_MIN;
     for (size_t i = 0; i < count; i++) {
         if (routes[i]->path_type != ROUTE_PATH_REGEX)

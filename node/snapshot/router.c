@@ -44,8 +44,9 @@ static bool bucket_add(struct gather *gather, struct bucket *bucket,
 {
     if (bucket->count > 0 && bucket->routes[bucket->count - 1] == route)
         return true; /* a host given twice */
-    void *place = arena_grow(&gather->scratch, (void **)(void *)&bucket->routes,
-                             &bucket->count, &bucket->capacity, sizeof *bucket->routes);
+    void *place =
+        arena_grow(&gather->scratch, (void **)(void *)&bucket->routes, &bucket->count,
+                   &bucket->capacity, sizeof(struct router_route *));
     if (place == NULL)
         return false;
     bucket->routes[bucket->count - 1] = route;
