@@ -100,8 +100,7 @@ static const struct field fields[] = {
          .help =
              "Whose X-Forwarded-* and Forwarded are believed; all others' are replaced."),
     CHOICE(10, struct listener_spec, forwarded, "forwarded", .values = forwardeds,
-           .initial = "x-forwarded", HONOURED, .honoured_only = "x-forwarded none",
-           .help = "What is sent upstream."),
+           .initial = "x-forwarded", HONOURED, .help = "What is sent upstream."),
     DURATION(11, struct listener_spec, drain_ms, "drain", .initial = "30s", .min = 0,
              .max = 86400000, HONOURED, .help = "Calls in flight may finish."),
     STRUCT(12, struct listener_spec, limits, "limits", limits_schema, HONOURED,

@@ -34,14 +34,14 @@ static const struct field retry_fields[] = {
     LIST(METHOD, 4, struct retry_policy, methods, "methods",
          .initial = "[GET, HEAD, OPTIONS, PUT, DELETE, TRACE]", HONOURED,
          .help = "Methods tried again; connect-failure binds none."),
-    DURATION(5, struct retry_policy, backoff_ms, "backoff", .initial = "25ms", .min = 0,
-             .max = 60000, .help = "Before the first retry; doubled each time."),
+    DURATION(5, struct retry_policy, backoff_ms, "backoff", .initial = "25ms", HONOURED,
+             .min = 0, .max = 60000, .help = "Before the first retry; doubled each time."),
     DURATION(6, struct retry_policy, backoff_max_ms, "backoffMax", .initial = "250ms",
-             .min = 0, .max = 60000, .help = "Longest."),
+             HONOURED, .min = 0, .max = 60000, .help = "Longest."),
     BOOL(7, struct retry_policy, retry_after, "retryAfter", .initial = "true",
          .help = "Follow Retry-After."),
-    SIZE(8, struct retry_policy, buffer_bytes, "buffer", .initial = "64KiB", .min = 0,
-         .max = 16 << 20, .help = "Of a request body kept for a retry."),
+    SIZE(8, struct retry_policy, buffer_bytes, "buffer", .initial = "64KiB", HONOURED,
+         .min = 0, .max = 16 << 20, .help = "Of a request body kept for a retry."),
     END,
 };
 SCHEMA(retry_schema, struct retry_policy, "retry", .fields = retry_fields);
@@ -206,7 +206,7 @@ SCHEMA(sample_schema, struct sample_policy, "sample", .fields = sample_fields);
 static const struct field fields[] = {
     DURATION(1, struct policy_spec, timeout_ms, "timeout", .min = 0, .max = 86400000,
              HONOURED, .help = "Whole request with retries, to the last byte; 0s none."),
-    DURATION(2, struct policy_spec, idle_ms, "idle", .min = 0, .max = 86400000,
+    DURATION(2, struct policy_spec, idle_ms, "idle", .min = 0, .max = 86400000, HONOURED,
              .help = "Silence on a started body, stream or tunnel; 60s where none says."),
     CHOICE(3, struct policy_spec, importance, "importance", .values = importances,
            .help = "Shed tiers, best-effort first; normal where none says."),

@@ -1,5 +1,5 @@
-/* The fields of Region. Stored from the start; entry steering and failover
- * will act on them. */
+/* The fields of Region. The failover list and weights order the endpoints of other
+ * regions; entry steering will act on the rest. */
 #include "model/kind_region.h"
 
 #include "model/rows.h"
@@ -20,11 +20,11 @@ static const struct field nodes_fields[] = {
 SCHEMA(nodes_schema, struct region_nodes, "nodes", .fields = nodes_fields);
 
 static const struct field fields[] = {
-    REF_LIST(1, struct region_spec, failover, "failover", KIND_REGION,
+    REF_LIST(1, struct region_spec, failover, "failover", KIND_REGION, HONOURED,
              .help = "Where traffic goes when this region fails, in order; default: the "
                      "others by weight."),
     NUMBER(2, struct region_spec, weight, "weight", .initial = "100", .min = 0, .max = 1000,
-           .help = "Share of entry traffic; 0: last resort."),
+           HONOURED, .help = "Share of entry traffic; 0: last resort."),
     RATE(3, struct region_spec, capacity, "capacity",
          .help = "What the region can take; default: the sum of its nodes'."),
     SHARE(4, struct region_spec, spill, "spill", .initial = "140%", .min = 0, .max = 100000,

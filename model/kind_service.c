@@ -129,13 +129,14 @@ SCHEMA(concurrency_schema, struct service_concurrency, "concurrency",
 
 static const struct field pool_fields[] = {
     NUMBER(1, struct service_pool, connections, "connections", .initial = "0", .min = 0,
-           .max = 1000000, .help = "Connections per endpoint and node; 0 unlimited."),
+           HONOURED, .max = 1000000,
+           .help = "Connections per endpoint and node; 0 unlimited."),
     DURATION(2, struct service_pool, idle_ms, "idle", .initial = "60s", .min = 0,
              .max = 86400000, HONOURED, .help = "An unused connection is kept."),
     NUMBER(3, struct service_pool, requests, "requests", .initial = "0", .min = 0,
            .max = 1000000000, HONOURED, .help = "Requests per connection; 0 unlimited."),
     NUMBER(4, struct service_pool, endpoint_in_flight, "endpointInFlight", .initial = "0",
-           .min = 0, .max = 1000000,
+           HONOURED, .min = 0, .max = 1000000,
            .help = "Requests in flight per endpoint and node; 0 unlimited."),
     END,
 };
@@ -160,19 +161,21 @@ SCHEMA(tls_schema, struct service_tls, "tls", .fields = tls_fields);
            .initial = "http/1.1", HONOURED, .honoured_only = "http/1.1",                  \
            .help = "auto: by ALPN."),                                                     \
         CHOICE(4, struct service_spec, balance, "balance", .values = balances,            \
-               .initial = "p2c-ewma", HONOURED, .honoured_only = "p2c-ewma",              \
+               .initial = "p2c-ewma", HONOURED,                                           \
+               .honoured_only = "p2c-ewma round-robin least-request random",              \
                .help = "How an endpoint is picked."),                                     \
         DURATION(5, struct service_spec, ewma_decay_ms, "ewmaDecay", .initial = "10s",    \
-                 .min = 100, .max = 3600000, .help = "Memory of the latency average."),   \
+                 HONOURED, .min = 100, .max = 3600000,                                    \
+                 .help = "Memory of the latency average."),                               \
         SECTION(6, struct service_spec, hash, "hash", hash_schema, .help = "For hash."),  \
         SECTION(7, struct service_spec, sticky, "sticky", sticky_schema,                  \
                 .help = "Keeps a client at its endpoint by a cookie."),                   \
         STRUCT(8, struct service_spec, slow_start, "slowStart", slow_start_schema,        \
                .help = "New endpoints get their share slowly."),                          \
         CHOICE(9, struct service_spec, locality, "locality", .values = localities,        \
-               .initial = "prefer",                                                       \
+               .initial = "prefer", HONOURED,                                             \
                .help = "Zone, region, failover list; strict: never leave the region."),   \
-        REF_LIST(10, struct service_spec, failover, "failover", KIND_REGION,              \
+        REF_LIST(10, struct service_spec, failover, "failover", KIND_REGION, HONOURED,    \
                  .help = "Overrides Region.failover."),                                   \
         STRUCT(11, struct service_spec, health, "health", service_health_schema,          \
                .help = "Active checks."),                                                 \

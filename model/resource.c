@@ -465,10 +465,15 @@ struct value *resource_value(struct arena *arena, const struct resource *resourc
 
 bool resource_key(enum kind kind, struct slice name, char *out)
 {
-    int size = snprintf(out, RESOURCE_KEY_MAX, "%s/%.*s", kind_word(kind),
-                        name.size > RESOURCE_KEY_MAX ? RESOURCE_KEY_MAX : (int)name.size,
-                        name.data);
-    return size > 0 && size < RESOURCE_KEY_MAX;
+    struct slice word = slice_from_string(kind_word(kind));
+    if (word.size + 1 + name.size >= RESOURCE_KEY_MAX)
+        return false;
+    memcpy(out, word.data, word.size);
+    out[word.size] = '/';
+    if (name.size > 0)
+        memcpy(out + word.size + 1, name.data, name.size);
+    out[word.size + 1 + name.size] = '\0';
+    return true;
 }
 
 bool resource_key_parse(struct slice key, enum kind *ret_kind, struct slice *ret_name)
@@ -493,6 +498,7 @@ static enum term next_term(struct slice *rest, struct slice *ret_name,
                            struct slice *ret_value)
 {
     struct slice term;
+    *ret_name = *ret_value = SLICE("");
     if (!slice_next(rest, ',', &term))
         return TERM_BAD;
     term = slice_trim(term);

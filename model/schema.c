@@ -121,6 +121,17 @@ struct reference_walk {
     char label[128];
 };
 
+/* By hand: this runs for every field that is set, of every object of a change. */
+static size_t path_append(struct reference_walk *walk, size_t size, const char *text)
+{
+    size_t more = strlen(text), room = sizeof walk->path - size - 1;
+    if (more > room)
+        more = room;
+    memcpy(walk->path + size, text, more);
+    walk->path[size + more] = '\0';
+    return size + more;
+}
+
 static void walk(struct reference_walk *walk_, const struct schema *schema,
                  const void *object, size_t path_size)
 {
@@ -135,23 +146,22 @@ static void walk(struct reference_walk *walk_, const struct schema *schema,
         }
         if (!field_is_set(object, field->number))
             continue;
-        int more = snprintf(walk_->path + size, sizeof walk_->path - size, "%s%s",
-                            size > 0 ? "." : "", field->name);
-        size += (size_t)more;
-        if (size >= sizeof walk_->path)
-            continue; /* cannot be: tables are not that deep */
+        size = path_append(walk_, size, size > 0 ? "." : "");
+        size = path_append(walk_, size, field->name);
         if (field->shape == FIELD_LIST) {
             const ARRAY(char) *list = (const void *)slot;
             for (size_t i = 0; i < list->count; i++) {
                 const char *item = list->items + i * field->item_size;
-                more = snprintf(walk_->path + size, sizeof walk_->path - size, "[%zu]", i);
+                char index[24];
+                snprintf(index, sizeof index, "[%zu]", i);
+                size_t inner = path_append(walk_, size, index);
                 if (field->type == FIELD_REF) {
                     walk_->visit(walk_->context, walk_->path, walk_->label,
                                  (enum kind)field->ref,
                                  *(const struct slice *)(const void *)item);
                 } else {
                     item_label(field, item, walk_->label);
-                    walk(walk_, field->schema, item, size + (size_t)more);
+                    walk(walk_, field->schema, item, inner);
                     walk_->label[0] = '\0';
                 }
             }

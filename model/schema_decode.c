@@ -331,8 +331,8 @@ static bool check_regex(struct decode *decode, const struct value *value, struct
 {
     int code;
     PCRE2_SIZE offset;
-    pcre2_code *regex =
-        pcre2_compile((PCRE2_SPTR)text.data, text.size, 0, &code, &offset, NULL);
+    pcre2_code *regex = pcre2_compile((PCRE2_SPTR)text.data, text.size,
+                                      PCRE2_NEVER_BACKSLASH_C, &code, &offset, NULL);
     if (regex == NULL) {
         PCRE2_UCHAR message[120];
         pcre2_get_error_message(code, message, sizeof message);
@@ -438,7 +438,7 @@ static bool check_text(struct decode *decode, const struct field *field,
 static bool decode_text(struct decode *decode, const struct field *field,
                         const struct value *value, struct slice *slot)
 {
-    int index;
+    int index = -1;
     struct slice text = field->type == FIELD_TEMPLATE
                             ? arena_copy(decode->arena, value->text)
                             : unescape(decode->arena, value->text);
@@ -517,7 +517,7 @@ static bool decode_scalar(struct decode *decode, const struct field *field,
     case FIELD_PORT:
         return port_parse(text, slot) || bad_value(decode, field, value);
     case FIELD_CHOICE: {
-        int index;
+        int index = -1;
         if (!check_words(decode, field, value, &index))
             return false;
         if (field->honoured_only != NULL && !has_word(field->honoured_only, text))
@@ -555,6 +555,11 @@ static bool decode_blob(struct decode *decode, const struct field *field,
             return report(
                 decode, entry, true, "secret_in_file", NULL,
                 "a secret must not stand in a file; use {file}, {env} or {sealed}");
+        if (decode->file.size == 0 &&
+            (forms[i].form == BLOB_FILE || forms[i].form == BLOB_ENV))
+            return report(decode, entry, true, "content_not_read", NULL,
+                          "{%s} is read by gwctl; send the content as {inline}",
+                          forms[i].name);
         if (forms[i].form == BLOB_NODE_FILE)
             warn_no_effect(decode, entry, true, SLICE("nodeFile"));
         slot->form = forms[i].form;

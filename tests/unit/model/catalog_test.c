@@ -1,6 +1,5 @@
 #include "fixture.h"
 
-#include "base/instant.h"
 #include "model/diff.h"
 #include "model/effective.h"
 
@@ -265,6 +264,22 @@ static void an_apply_body_is_read_with_its_places(void **state)
     arena_deinit(&arena);
 }
 
+static void the_api_reads_no_files(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct error err;
+    arena_init(&arena, 0, 0);
+    struct value *root = json_read(
+        &arena,
+        SLICE("{\"apiVersion\":\"gw/v1\",\"kind\":\"Route\",\"metadata\":{\"name\":\"r\"},"
+              "\"spec\":{\"respond\":{\"body\":{\"file\":\"/etc/passwd\"}}}}"),
+        &err);
+    assert_null(resource_decode(root, SLICE(""), 0, &problems));
+    assert_true(has_problem(&problems, "content_not_read", "spec.respond.body"));
+    arena_deinit(&arena);
+}
+
 static void pruning_deletes_what_the_selector_finds(void **state)
 {
     (void)state;
@@ -324,16 +339,15 @@ static void ten_thousand_routes_are_checked_in_an_instant(void **state)
     source_init(&source);
     assert_true(
         source_add(&source, SLICE("t"), slice_of(text.data, text.size - 1), &problems));
-    uint64_t start = instant_monotonic_us();
+    uint64_t start = cpu_us();
     assert_true(source_decode(&source, &change, &problems));
-    uint64_t decoded = instant_monotonic_us();
+    uint64_t decoded = cpu_us();
     assert_true(validate());
-    uint64_t checked = instant_monotonic_us();
+    uint64_t checked = cpu_us();
     printf("10,000 routes: decode %llu us, validate %llu us\n",
            (unsigned long long)(decoded - start), (unsigned long long)(checked - decoded));
 #ifndef __SANITIZE_ADDRESS__
-    /* The goal is 150 ms; a loaded machine gets some slack. */
-    assert_true(checked - decoded < 600000);
+    assert_true(checked - decoded < 150000);
 #endif
     source_deinit(&source);
     buffer_deinit(&text);
@@ -443,6 +457,7 @@ int main(void)
         TEST(regions_that_leave_a_member_out_name_the_node),
         TEST(a_change_knows_what_it_changes),
         TEST(an_apply_body_is_read_with_its_places),
+        TEST(the_api_reads_no_files),
         TEST(pruning_deletes_what_the_selector_finds),
         TEST(puts_and_deletes_keep_the_order_of_names),
         TEST(ten_thousand_routes_are_checked_in_an_instant),

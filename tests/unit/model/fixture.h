@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -48,6 +49,12 @@ static inline void print_problems(const struct problems *problems)
     problems_print(problems, &out, NULL, NULL);
     fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&out)));
     buffer_deinit(&out);
+}
+
+/* Time of this process alone: a busy machine fails no test. */
+static inline uint64_t cpu_us(void)
+{
+    return (uint64_t)clock() * 1000000 / CLOCKS_PER_SEC;
 }
 
 /* A whole file as text on the heap; NULL if it cannot be read. */

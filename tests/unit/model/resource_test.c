@@ -1,7 +1,5 @@
 #include "fixture.h"
 
-#include "base/instant.h"
-
 /* Every field of a kind, most of them off their defaults. */
 static const char *const whole[] = {
     GW
@@ -379,17 +377,18 @@ static void what_has_no_effect_yet_is_a_warning_once(void **state)
     problems_init(&problems);
     for (int i = 0; i < 1000; i++) {
         struct resource *resource =
-            decode_text(GW "kind: Service\nmetadata: {name: x}\nspec:\n  balance: random\n"
+            decode_text(GW "kind: Service\nmetadata: {name: x}\nspec:\n  balance: hash\n  "
+                           "hash: {by: path}\n"
                            "  health: {path: /h}\n  connectTimeout: 1s\n",
                         &problems);
         assert_non_null(resource);
         resource_unref(resource);
     }
     assert_int_equal(problems.errors, 0);
-    assert_int_equal(problems.warnings, 2);
+    assert_int_equal(problems.warnings, 3);
     assert_true(
         has_problem(&problems, "no_effect", "Service/x spec.health has no effect yet"));
-    assert_true(has_problem(&problems, "no_effect", "'random' has no effect yet"));
+    assert_true(has_problem(&problems, "no_effect", "'hash' has no effect yet"));
     problems_deinit(&problems);
 }
 

@@ -87,8 +87,8 @@ static void the_demo_is_valid(void **state)
     const struct resource *hello = catalog_get(&after, KIND_SERVICE, SLICE("hello"));
     assert_true(
         slice_equal(hello->service->endpoints.items[0].address, SLICE("127.0.0.1:9001")));
-    /* region failover, health, breaker */
-    assert_int_equal(problems.warnings, 3);
+    /* health, breaker */
+    assert_int_equal(problems.warnings, 2);
 }
 
 static void the_shop_fails_only_for_kinds_that_come_later(void **state)
