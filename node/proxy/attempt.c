@@ -448,7 +448,6 @@ static void answer_begin(struct exchange *exchange, const struct http_message *m
         return;
     }
     exchange->phase = PHASE_RELAY;
-    exchange->answer_started = true;
     /* It cannot be tried again now. */
     block_give(&worker->blocks, exchange->held);
     exchange->held = NULL;

@@ -274,6 +274,7 @@ enum relay_result relay_answer(struct exchange *exchange, struct slice head,
         if (gather.chunk_at == 0 && gather.bytes == 0 &&
             !(is_chunked && exchange->answer_done))
             continue;
+        exchange->answer_started = true;
         switch (client_send(exchange->client, gather.bufs, gather.count)) {
         case FLOW_SENT:
             break;
