@@ -451,9 +451,6 @@ static void what_cannot_be_compiled_names_the_object(void **state)
     assert_refused(HEAD("Route", "r") "{service: gone}\n",
                    "compile revision 7: Route/r: service 'gone' is not defined");
     snprintf(text, sizeof text, "%s%s", service,
-             HEAD("Route", "r") "{service: s, match: {path: {regex: \"\\\\C\"}}}\n");
-    assert_refused(text, "Route/r: regex");
-    snprintf(text, sizeof text, "%s%s", service,
              HEAD("Route", "r") "{service: s, headers: {response: {remove: [upgrade]}}}\n");
     assert_refused(text, "Route/r: headers: response: header 'upgrade'");
 }

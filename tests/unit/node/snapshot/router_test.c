@@ -299,6 +299,42 @@ static void a_runaway_regex_is_stopped(void **state)
     assert_int_equal(pattern_new(SLICE("\\C"), &pattern, &err), GW_INVALID);
 }
 
+static void thousands_of_nested_prefixes_are_no_trouble(void **state)
+{
+    (void)state;
+    enum { DEPTH = 4000 };
+    struct arena arena;
+    struct http_header headers[2];
+    struct http_message message;
+    uint32_t allowed;
+    struct router_route *routes = calloc(DEPTH, sizeof *routes);
+    struct plan *plans = calloc(DEPTH, sizeof *plans);
+    char *path = calloc(1, 2 * DEPTH + 1);
+
+    arena_init(&arena, 0, 0);
+    message_init(&message, headers, 2);
+    message.method = HTTP_METHOD_PUT;
+    for (size_t i = 0; i < DEPTH; i++) {
+        memcpy(path + 2 * i, "/a", 2);
+        routes[i] =
+            (struct router_route){.name = arena_printf(&arena, "r%04zu", i),
+                                  .path_type = ROUTE_PATH_PREFIX,
+                                  .path = slice_of(path, 2 * (i + 1)),
+                                  .has_methods = i > 0,
+                                  .methods = i > 0 ? 1u << HTTP_METHOD_GET : ALL_METHODS,
+                                  .plans = &plans[i]};
+    }
+    struct router *router = router_build(&arena, routes, DEPTH);
+    struct route_query query = {.path = slice_of(path, 2 * DEPTH), .message = &message};
+    assert_ptr_equal(router_find(router, &query, &allowed), &plans[0]);
+    message.method = HTTP_METHOD_GET;
+    assert_ptr_equal(router_find(router, &query, &allowed), &plans[DEPTH - 1]);
+    arena_deinit(&arena);
+    free(path);
+    free(plans);
+    free(routes);
+}
+
 /* --- against a linear search ---------------------------------------------- */
 
 enum { RANDOM_ROUTES = 40 };
@@ -625,6 +661,7 @@ int main(void)
         cmocka_unit_test(more_header_and_query_matches_win),
         cmocka_unit_test(a_listener_keeps_its_routes_to_itself),
         cmocka_unit_test(a_runaway_regex_is_stopped),
+        cmocka_unit_test(thousands_of_nested_prefixes_are_no_trouble),
         cmocka_unit_test(agrees_with_a_linear_search),
         cmocka_unit_test(speed_hardly_depends_on_the_number_of_routes),
     };
