@@ -84,7 +84,7 @@ enum result frame_reader_push(struct frame_reader *reader, struct slice data, fr
         return error_set(err, GW_CLOSED, "read a frame after the end");
     while (data.size > 0) {
         if (reader->partial.size == 0 && data.size >= FRAME_HEAD_SIZE) {
-            size_t size;
+            size_t size = 0;
             result = read_head(reader, data.data, &size, err);
             if (result != GW_OK)
                 return stop(reader, result);

@@ -337,7 +337,8 @@ static void send_answers(struct connection *connection)
 {
     while (connection->stream != NULL && !list_is_empty(&connection->calls)) {
         struct call *call = container_of(connection->calls.next, struct call, link);
-        if (call->answer.failed) {
+        if (call->answer
+                .failed) { /* NOLINT(clang-analyzer-unix.Malloc): never a freed one */
             connection_break(connection); /* better no answer than half of one */
             return;
         }
@@ -353,6 +354,7 @@ static void send_answers(struct connection *connection)
             return;
         bool keep = call->keep_alive;
         connection->call_count--;
+        list_take_first(&connection->calls);
         call_free(call);
         if (!keep) {
             connection_close(connection, true);

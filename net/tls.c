@@ -413,7 +413,11 @@ static bool expect_names(SSL *ssl, const struct tls_expect *expect)
 {
     const char *sni = expect->sni != NULL ? expect->sni : expect->hostname;
 
-    if (sni != NULL && !is_ip(sni) && SSL_set_tlsext_host_name(ssl, sni) != 1)
+    union {
+        const char *in;
+        char *out;
+    } name = {sni}; /* OpenSSL's macro takes the const away */
+    if (sni != NULL && !is_ip(sni) && SSL_set_tlsext_host_name(ssl, name.out) != 1)
         return false;
     if (expect->hostname == NULL)
         return true;

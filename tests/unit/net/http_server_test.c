@@ -332,7 +332,7 @@ static void check_refused(const char *text, const char *status)
     if (!has(status))
         fail_msg("for %s: %.*s", text, SLICE_ARG(buffer_slice(&client.got)));
     assert_true(has("connection: close\r\n"));
-    assert_int_equal(times("HTTP/1.1 "), 1);
+    assert_int_equal(times("\r\n\r\n"), 1);
     hang_up(&client);
 }
 
