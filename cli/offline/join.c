@@ -106,6 +106,7 @@ static enum result exchange(struct slice peer, struct tls_context *tls, struct s
 
     if (blocking_connect(peer, tls, NULL, TRY_MS, &connection, err) != GW_OK)
         return err->code;
+    *err = ERROR_NONE; /* tries before the one that worked may have left a sentence */
     frame_head(head, PEER_JOIN, (uint32_t)request.size);
     if (blocking_write(connection, slice_of(head, sizeof head), deadline_ms, err) != GW_OK ||
         blocking_write(connection, request, deadline_ms, err) != GW_OK)

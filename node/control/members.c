@@ -121,8 +121,15 @@ void members_gather(const struct control *control, struct member_list *ret_list)
         list->voters++;
         list->have += line->is_reachable;
     }
-    for (size_t i = 0; i < list->count; i++)
-        list->lines[i].lag = furthest - list->lines[i].visible;
+    for (size_t i = 0; i < list->count; i++) {
+        struct member_line *line = &list->lines[i];
+        const struct replica_server *server = server_of(view, line->id);
+        line->lag = furthest - line->visible;
+        /* The leader knows better than a status that is a second old. */
+        if (control_is_leader(control) && server != NULL && server->match != 0)
+            line->lag =
+                view->replica.last > server->match ? view->replica.last - server->match : 0;
+    }
     bool quorum = control_leader(control) != 0 && list->have >= list->voters / 2 + 1;
     list->health = !quorum                                        ? "no-quorum"
                    : list->reachable < list->count || halted      ? "degraded"

@@ -1,0 +1,450 @@
+/* The leader's line of writes, with a member and a store that are this file. */
+#include "node/control/proposer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define CALLS 64
+
+static uv_loop_t loop;
+static struct proposer proposer;
+static struct edition *visible;
+static struct member_call *calls[CALLS]; /* posted, not answered */
+static unsigned call_count;
+static unsigned done_count;
+static bool session_known;
+
+static void take_call(void *owner, struct member_call *call)
+{
+    (void)owner;
+    assert_true(call_count < CALLS);
+    calls[call_count++] = call;
+}
+
+static struct edition *get_visible(void *owner)
+{
+    (void)owner;
+    return visible;
+}
+
+static void no_regions(void *owner, struct write *write)
+{
+    (void)owner;
+    write->region_count = 0;
+}
+
+static uint64_t wall_ms(void *owner)
+{
+    (void)owner;
+    return 1000;
+}
+
+static bool is_known(void *owner, const uint8_t *client)
+{
+    (void)owner;
+    (void)client;
+    return session_known;
+}
+
+static void count_done(struct write *write)
+{
+    done_count++;
+    *(bool *)write->owner = true;
+}
+
+/* Until the pool has nothing left and the loop is idle. */
+static void turn(void)
+{
+    uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+static void answer(unsigned which, enum result result, uint64_t index, uint64_t revision)
+{
+    struct member_call *call = calls[which];
+
+    for (unsigned i = which + 1; i < call_count; i++)
+        calls[i - 1] = calls[i];
+    call_count--;
+    call->result = result;
+    call->index = index;
+    call->revision = revision;
+    assert_true(proposer_called(&proposer, call));
+    turn();
+}
+
+struct wish {
+    struct write write;
+    bool done;
+    char body[512];
+};
+
+static struct wish *wish_apply(const char *body)
+{
+    struct wish *wish = calloc(1, sizeof *wish);
+
+    assert_non_null(wish);
+    write_init(&wish->write);
+    snprintf(wish->body, sizeof wish->body, "%s", body);
+    wish->write.type = WRITE_APPLY;
+    wish->write.body = slice_from_string(wish->body);
+    wish->write.actor = SLICE("test");
+    wish->write.owner = &wish->done;
+    wish->write.done = count_done;
+    return wish;
+}
+
+static void submit(struct wish *wish)
+{
+    proposer_submit(&proposer, &wish->write);
+    turn();
+}
+
+static void forget(struct wish *wish)
+{
+    write_deinit(&wish->write);
+    free(wish);
+}
+
+#define REGION(name)                                                                         \
+    "{\"objects\":[{\"apiVersion\":\"gw/v1\",\"kind\":\"Region\",\"metadata\":{\"name\":\"" name \
+    "\"},\"spec\":{}}]}"
+#define REGION_AFTER(name, other)                                                            \
+    "{\"objects\":[{\"apiVersion\":\"gw/v1\",\"kind\":\"Region\",\"metadata\":{\"name\":\"" name \
+    "\"},\"spec\":{\"failover\":[\"" other "\"]}}]}"
+
+static void begin(void)
+{
+    const struct proposer_hooks hooks = {.loop = &loop,
+                                         .post = take_call,
+                                         .visible = get_visible,
+                                         .regions = no_regions,
+                                         .wall_ms = wall_ms,
+                                         .session_known = is_known};
+    uv_loop_init(&loop);
+    call_count = done_count = 0;
+    session_known = false;
+    visible = edition_new();
+    visible->applied = 5;
+    visible->conf_sequence = 7;
+    visible->catalog.revision = 5;
+    proposer_init(&proposer, &hooks);
+}
+
+static void end(void)
+{
+    proposer_deinit(&proposer);
+    edition_unref(visible);
+    turn();
+    uv_loop_close(&loop);
+}
+
+/* The barrier of a new term, answered. */
+static void pass_barrier(void)
+{
+    assert_int_equal(call_count, 1);
+    assert_int_equal(calls[0]->type, MEMBER_BARRIER);
+    answer(0, GW_OK, 5, 0);
+}
+
+/* The visible edition becomes what the write left behind. */
+static void become_visible(struct wish *wish, uint64_t index)
+{
+    edition_unref(visible);
+    visible = edition_ref(wish->write.after);
+    visible->is_tentative = false;
+    visible->applied = index;
+    visible->catalog.revision = index;
+    proposer_visible(&proposer);
+    turn();
+}
+
+static uint64_t sequence_of(const struct member_call *call)
+{
+    struct command_header header;
+    struct slice body;
+    struct transaction transaction;
+    struct transaction_item *items;
+
+    assert_true(command_decode(buffer_slice(&call->payload), &header, &body));
+    assert_true(transaction_decode(body, &transaction, &items));
+    free(items);
+    return transaction.conf_sequence;
+}
+
+static void the_first_write_of_a_term_waits_for_a_barrier(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *wish = wish_apply(REGION("eu"));
+    submit(wish);
+    pass_barrier();
+    assert_int_equal(call_count, 1);
+    assert_int_equal(calls[0]->type, MEMBER_PROPOSE);
+    assert_int_equal(sequence_of(calls[0]), 7);
+    answer(0, GW_OK, 6, 6);
+    assert_true(wish->done);
+    assert_int_equal(wish->write.result, GW_OK);
+    assert_int_equal(wish->write.revision, 6);
+    forget(wish);
+    end();
+}
+
+static void the_next_write_is_checked_against_what_is_in_flight(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION("eu"));
+    struct wish *second = wish_apply(REGION_AFTER("us", "eu"));
+    submit(first);
+    pass_barrier();
+    submit(second);
+    /* Both are proposed though neither is durable; the second extends the first. */
+    assert_int_equal(call_count, 2);
+    assert_int_equal(sequence_of(calls[0]), 7);
+    assert_int_equal(sequence_of(calls[1]), 8);
+    answer(0, GW_OK, 6, 6);
+    answer(0, GW_OK, 7, 7);
+    assert_int_equal(first->write.result, GW_OK);
+    assert_int_equal(second->write.result, GW_OK);
+    forget(first);
+    forget(second);
+    end();
+}
+
+static void a_broken_run_is_checked_again_in_order(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION("eu"));
+    struct wish *second = wish_apply(REGION_AFTER("us", "eu"));
+    submit(first);
+    pass_barrier();
+    submit(second);
+    answer(0, GW_AGAIN, 9, 8);
+    answer(0, GW_AGAIN, 10, 8);
+    /* Nothing before the visible state has reached the failed entries. */
+    assert_int_equal(call_count, 0);
+    assert_int_equal(done_count, 0);
+    visible->conf_sequence = 8;
+    visible->catalog.revision = 8;
+    visible->applied = 10;
+    proposer_visible(&proposer);
+    turn();
+    assert_int_equal(call_count, 2);
+    assert_int_equal(sequence_of(calls[0]), 8);
+    assert_int_equal(sequence_of(calls[1]), 9);
+    answer(0, GW_OK, 11, 11);
+    answer(0, GW_OK, 12, 12);
+    assert_int_equal(first->write.revision, 11);
+    assert_int_equal(second->write.revision, 12);
+    forget(first);
+    forget(second);
+    end();
+}
+
+static void a_write_is_not_tried_for_ever(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *wish = wish_apply(REGION("eu"));
+    submit(wish);
+    pass_barrier();
+    for (unsigned i = 0; i < PROPOSER_TRIES && !wish->done; i++) {
+        assert_int_equal(call_count, 1);
+        visible->applied = 20 + i;
+        answer(0, GW_AGAIN, 20 + i, 8);
+    }
+    assert_true(wish->done);
+    assert_int_equal(wish->write.result, GW_AGAIN);
+    forget(wish);
+    end();
+}
+
+static void a_change_without_effect_makes_no_entry(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION("eu"));
+    submit(first);
+    pass_barrier();
+    answer(0, GW_OK, 6, 6);
+    become_visible(first, 6);
+    struct wish *same = wish_apply(REGION("eu"));
+    submit(same);
+    assert_int_equal(call_count, 1);
+    assert_int_equal(calls[0]->type, MEMBER_BARRIER);
+    answer(0, GW_OK, 6, 0);
+    assert_int_equal(same->write.result, GW_OK);
+    assert_int_equal(same->write.changed_count, 0);
+    assert_int_equal(same->write.revision, 6);
+    forget(first);
+    forget(same);
+    end();
+}
+
+static void a_change_without_effect_waits_for_what_it_rests_on(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION("eu"));
+    struct wish *same = wish_apply(REGION("eu"));
+    submit(first);
+    pass_barrier();
+    submit(same);
+    assert_int_equal(call_count, 1); /* the first one's proposal alone */
+    assert_false(same->done);
+    answer(0, GW_UNKNOWN_OUTCOME, 0, 0);
+    assert_int_equal(first->write.result, GW_UNKNOWN_OUTCOME);
+    /* What it rested on may not have happened: it is checked again, and proposed. */
+    assert_false(same->done);
+    assert_int_equal(call_count, 1);
+    assert_int_equal(calls[0]->type, MEMBER_PROPOSE);
+    answer(0, GW_OK, 8, 8);
+    assert_int_equal(same->write.result, GW_OK);
+    forget(first);
+    forget(same);
+    end();
+}
+
+static void a_wrong_write_never_reaches_the_log(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *wish = wish_apply(REGION_AFTER("us", "nowhere"));
+    submit(wish);
+    pass_barrier();
+    assert_int_equal(call_count, 0);
+    assert_int_equal(wish->write.result, GW_INVALID);
+    assert_int_equal(wish->write.problems.errors, 1);
+    forget(wish);
+    end();
+}
+
+static void a_dry_run_is_checked_and_nothing_more(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *wish = wish_apply(REGION("eu"));
+    wish->write.dry_run = true;
+    submit(wish);
+    pass_barrier();
+    assert_int_equal(call_count, 0);
+    assert_int_equal(wish->write.result, GW_OK);
+    assert_int_equal(wish->write.changed_count, 1);
+    forget(wish);
+    end();
+}
+
+static void lost_leadership_sends_the_waiting_elsewhere(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION("eu"));
+    struct wish *second = wish_apply(REGION("us"));
+    submit(first);
+    submit(second);
+    assert_int_equal(call_count, 1);
+    proposer_lost(&proposer);
+    assert_int_equal(first->write.result, GW_NOT_LEADER);
+    assert_int_equal(second->write.result, GW_NOT_LEADER);
+    answer(0, GW_NOT_LEADER, 0, 0);
+    forget(first);
+    forget(second);
+    end();
+}
+
+static void a_known_session_is_proposed_whatever_stands_there(void **state)
+{
+    (void)state;
+    begin();
+    session_known = true;
+    struct wish *wish = wish_apply(REGION_AFTER("us", "nowhere"));
+    wish->write.has_client = true;
+    submit(wish);
+    pass_barrier();
+    /* Its first try was answered: the state machine says so again. */
+    assert_int_equal(call_count, 1);
+    answer(0, GW_OK, 9, 6);
+    assert_int_equal(wish->write.revision, 6);
+    assert_true(wish->write.is_session_known);
+    forget(wish);
+    end();
+}
+
+static void merge_patch_changes_one_field(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION_AFTER("eu", "eu"));
+    snprintf(first->body, sizeof first->body, "%s",
+             "{\"objects\":[{\"apiVersion\":\"gw/v1\",\"kind\":\"Region\",\"metadata\":{"
+             "\"name\":\"eu\",\"labels\":{\"a\":\"1\"}},\"spec\":{\"weight\":50}}]}");
+    first->write.body = slice_from_string(first->body);
+    submit(first);
+    pass_barrier();
+    answer(0, GW_OK, 6, 6);
+    become_visible(first, 6);
+
+    struct wish *patch = wish_apply("{\"metadata\":{\"labels\":{\"a\":null,\"b\":\"2\"}}}");
+    patch->write.type = WRITE_PATCH;
+    patch->write.kind = KIND_REGION;
+    patch->write.name = SLICE("eu");
+    submit(patch);
+    assert_int_equal(call_count, 1);
+    const struct resource *eu =
+        catalog_get(&patch->write.after->catalog, KIND_REGION, SLICE("eu"));
+    assert_non_null(eu);
+    assert_int_equal(eu->region->weight, 50);
+    assert_int_equal(eu->labels.count, 1);
+    assert_true(slice_equal(eu->labels.items[0].name, SLICE("b")));
+    answer(0, GW_OK, 7, 7);
+    forget(first);
+    forget(patch);
+    end();
+}
+
+static void an_etag_that_moved_on_is_refused(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION("eu"));
+    submit(first);
+    pass_barrier();
+    answer(0, GW_OK, 6, 6);
+    become_visible(first, 6);
+    struct wish *delete = wish_apply("");
+    delete->write.type = WRITE_DELETE;
+    delete->write.kind = KIND_REGION;
+    delete->write.name = SLICE("eu");
+    delete->write.has_if_match = true;
+    delete->write.if_match = 3;
+    submit(delete);
+    assert_int_equal(delete->write.result, GW_PRECONDITION);
+    assert_int_equal(call_count, 0);
+    forget(first);
+    forget(delete);
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_write_of_a_term_waits_for_a_barrier),
+        cmocka_unit_test(the_next_write_is_checked_against_what_is_in_flight),
+        cmocka_unit_test(a_broken_run_is_checked_again_in_order),
+        cmocka_unit_test(a_write_is_not_tried_for_ever),
+        cmocka_unit_test(a_change_without_effect_makes_no_entry),
+        cmocka_unit_test(a_change_without_effect_waits_for_what_it_rests_on),
+        cmocka_unit_test(a_wrong_write_never_reaches_the_log),
+        cmocka_unit_test(a_dry_run_is_checked_and_nothing_more),
+        cmocka_unit_test(lost_leadership_sends_the_waiting_elsewhere),
+        cmocka_unit_test(a_known_session_is_proposed_whatever_stands_there),
+        cmocka_unit_test(merge_patch_changes_one_field),
+        cmocka_unit_test(an_etag_that_moved_on_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
