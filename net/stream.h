@@ -5,6 +5,8 @@
  * than over a plain socket, and a buffer of 17 KiB stands per open TLS stream;
  * in return OpenSSL never touches a descriptor and libuv keeps all of the I/O.
  *
+ * The process must ignore SIGPIPE: libuv writes without MSG_NOSIGNAL.
+ *
  * A stream lives on one loop; every function and callback is on its thread. It is
  * on the heap, made by accept or connect, and frees itself once stream_close has
  * run its callback. After stream_close (from anywhere, also from inside a
