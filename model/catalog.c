@@ -33,7 +33,7 @@ bool catalog_clone(const struct catalog *catalog, struct catalog *ret_copy)
         struct catalog_shelf *to = &ret_copy->shelves[kind];
         if (from->count == 0)
             continue;
-        to->items = malloc(from->count * sizeof *to->items);
+        to->items = malloc(from->count * sizeof(const struct resource *));
         if (to->items == NULL) {
             catalog_deinit(ret_copy);
             return false;
@@ -72,7 +72,8 @@ static bool reserve(struct catalog_shelf *shelf, size_t count)
     size_t capacity = shelf->capacity < 8 ? 8 : shelf->capacity * 2;
     if (capacity < count)
         capacity = count;
-    const struct resource **items = realloc(shelf->items, capacity * sizeof *items);
+    const struct resource **items =
+        realloc(shelf->items, capacity * sizeof(const struct resource *));
     if (items == NULL)
         return false;
     shelf->items = items;
@@ -97,7 +98,7 @@ bool catalog_put(struct catalog *catalog, const struct resource *resource)
     if (!reserve(shelf, shelf->count + 1))
         return false;
     memmove(&shelf->items[at + 1], &shelf->items[at],
-            (shelf->count - at) * sizeof *shelf->items);
+            (shelf->count - at) * sizeof(const struct resource *));
     shelf->items[at] = resource_ref(resource);
     shelf->count++;
     return true;
@@ -115,7 +116,7 @@ bool catalog_delete(struct catalog *catalog, enum kind kind, struct slice name)
     resource_unref(shelf->items[at]);
     shelf->count--;
     memmove(&shelf->items[at], &shelf->items[at + 1],
-            (shelf->count - at) * sizeof *shelf->items);
+            (shelf->count - at) * sizeof(const struct resource *));
     return true;
 }
 
@@ -132,7 +133,8 @@ static int compare_items(const void *a, const void *b)
 static bool merge(struct catalog_shelf *shelf, const struct change_item **items,
                   size_t count)
 {
-    const struct resource **merged = malloc((shelf->count + count) * sizeof *merged);
+    const struct resource **merged =
+        malloc((shelf->count + count) * sizeof(const struct resource *));
     if (merged == NULL)
         return false;
     size_t done = 0, old = 0, new = 0;
@@ -162,12 +164,13 @@ bool catalog_apply(struct catalog *catalog, const struct change *change)
 {
     if (change->count == 0)
         return true;
-    const struct change_item **items = malloc(change->count * sizeof *items);
+    const struct change_item **items =
+        malloc(change->count * sizeof(const struct change_item *));
     if (items == NULL)
         return false;
     for (size_t i = 0; i < change->count; i++)
         items[i] = &change->items[i];
-    qsort(items, change->count, sizeof *items, compare_items);
+    qsort(items, change->count, sizeof(const struct change_item *), compare_items);
     bool ok = true;
     for (size_t start = 0, end; start < change->count && ok; start = end) {
         end = start;
