@@ -212,7 +212,7 @@ void attempt_connected(struct exchange *exchange, int error)
 
 /* ---- choosing ---- */
 
-static uint32_t pick(struct exchange *exchange)
+static uint32_t pick(struct exchange *exchange, uint64_t at_us)
 {
     const struct target_service *target = exchange->service->target;
     struct balance_call call = {
@@ -222,7 +222,7 @@ static uint32_t pick(struct exchange *exchange)
         .tried = exchange->tried,
         .tried_count = exchange->tried_count,
         .in_flight_max = target->endpoint_in_flight,
-        .now_us = now_us(),
+        .now_us = at_us,
         .decay_ms = target->ewma_decay_ms,
         .rng = &exchange->worker->rng,
     };
@@ -238,7 +238,8 @@ static uint32_t pick(struct exchange *exchange)
 void attempt_start(struct exchange *exchange)
 {
     const struct target_service *target = exchange->service->target;
-    uint32_t index = pick(exchange);
+    uint64_t at_us = now_us();
+    uint32_t index = pick(exchange, at_us);
     if (index == BALANCE_NONE) {
         bool is_full = balance_available(&target->balance_set) > 0;
         exchange_fail(exchange, exchange->reason != REASON_NONE
@@ -252,7 +253,7 @@ void attempt_start(struct exchange *exchange)
     if (exchange->tried_count < BALANCE_TRIED_MAX)
         exchange->tried[exchange->tried_count++] = index;
     exchange->endpoint = endpoint;
-    exchange->attempt_us = now_us();
+    exchange->attempt_us = at_us;
     exchange->took_us = 0;
     exchange->anything_sent = false;
     endpoint_live_begin(&endpoint->live);

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#define FLOW_JOIN_BYTES 4096
+
 static struct flow *flow_of(void *handle)
 {
     return ((uv_handle_t *)handle)->data;
@@ -155,6 +157,19 @@ enum flow_result flow_send(struct flow *flow, uv_buf_t *bufs, unsigned count,
     if (!flow->is_open || flow->is_shut)
         return FLOW_FAILED;
     bool was_writing = flow_is_writing(flow);
+    /* One write(2) of a few kilobytes costs less than a writev(2) of their pieces. */
+    char joined[FLOW_JOIN_BYTES];
+    uv_buf_t one;
+    if (!was_writing && count > 1 && size <= sizeof joined) {
+        size_t at = 0;
+        for (unsigned i = 0; i < count; i++) {
+            memcpy(joined + at, bufs[i].base, bufs[i].len);
+            at += bufs[i].len;
+        }
+        one = uv_buf_init(joined, (unsigned)size);
+        bufs = &one;
+        count = 1;
+    }
     if (!was_writing) {
         int written = uv_try_write((uv_stream_t *)&flow->tcp, bufs, count);
         if (written < 0 && written != UV_EAGAIN)

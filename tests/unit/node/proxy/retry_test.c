@@ -108,10 +108,11 @@ static void each_try_and_the_whole_have_a_timeout(void **state)
 {
     struct answer answer;
     (void)state;
-    gateway_start(&gateway,
-                  yaml_of(one.port, two.port,
-                          "  timeout: 2s\n  retry: {max: 1, when: [timeout], perTry: 300ms, "
-                          "backoff: 1ms}\n"));
+    gateway_start(
+        &gateway,
+        yaml_of(one.port, two.port,
+                "  timeout: 2s\n  retry: {max: 1, when: [timeout], perTry: 300ms, "
+                "backoff: 1ms}\n"));
     unsigned before = one.requests + two.requests;
     uint64_t began_ms = instant_monotonic_ms();
     ask(gateway.port, GET("/hang"), &answer);
