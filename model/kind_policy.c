@@ -57,19 +57,35 @@ static const struct field hedge_fields[] = {
 };
 SCHEMA(hedge_schema, struct hedge_policy, "hedge", .fields = hedge_fields);
 
-static const struct field changes_fields[] = {
-    MAP(TEMPLATE, 1, struct header_changes, replace, "set", HONOURED, .help = "Replaces."),
-    MAP(TEMPLATE, 2, struct header_changes, add, "add", HONOURED, .help = "Adds."),
-    LIST(HEADER, 3, struct header_changes, remove, "remove", HONOURED, .help = "Removes."),
-    END,
-};
-SCHEMA(changes_schema, struct header_changes, "changes", .fields = changes_fields);
+/* Host of a request is for rewrite.host. */
+static bool is_free_in_request(struct slice name)
+{
+    return header_is_free(name) && !slice_equal(name, SLICE("host"));
+}
+
+#define CHANGE_ROWS(check_)                                                       \
+    MAP(TEMPLATE, 1, struct header_changes, replace, "set", HONOURED,             \
+        .check_name = check_, .help = "Replaces."),                               \
+        MAP(TEMPLATE, 2, struct header_changes, add, "add", HONOURED,             \
+            .check_name = check_, .help = "Adds."),                               \
+        LIST(HEADER, 3, struct header_changes, remove, "remove", HONOURED,        \
+             .check = check_,                                                     \
+             .expected = "a header that may be changed; it is the gateway's own", \
+             .help = "Removes."),                                                 \
+        END
+
+static const struct field request_changes_fields[] = {CHANGE_ROWS(is_free_in_request)};
+SCHEMA(request_changes_schema, struct header_changes, "request",
+       .fields = request_changes_fields);
+static const struct field response_changes_fields[] = {CHANGE_ROWS(header_is_free)};
+SCHEMA(response_changes_schema, struct header_changes, "response",
+       .fields = response_changes_fields);
 
 static const struct field headers_fields[] = {
-    STRUCT(1, struct headers_policy, request, "request", changes_schema, HONOURED,
+    STRUCT(1, struct headers_policy, request, "request", request_changes_schema, HONOURED,
            .help = "On the way to the service."),
-    STRUCT(2, struct headers_policy, response, "response", changes_schema, HONOURED,
-           .help = "On the way back."),
+    STRUCT(2, struct headers_policy, response, "response", response_changes_schema,
+           HONOURED, .help = "On the way back."),
     END,
 };
 SCHEMA(headers_schema, struct headers_policy, "headers", .fields = headers_fields);

@@ -3,6 +3,7 @@
 #include "model/kind_policy.h"
 
 #include "model/rows.h"
+#include "model/units.h"
 
 extern const struct schema policy_auth_schema, policy_authorize_schema;
 
@@ -53,7 +54,8 @@ SCHEMA(client_cert_schema, struct auth_client_cert, "clientCert",
 static const struct field forward_fields[] = {
     REF(1, struct auth_forward, service, "service", KIND_SERVICE, .required = true,
         .help = "Asked for every call."),
-    PATH(2, struct auth_forward, path, "path", .initial = "/", .help = "There."),
+    PATH(2, struct auth_forward, path, "path", .initial = "/", .check = target_is_valid,
+         .help = "There."),
     DURATION(3, struct auth_forward, timeout_ms, "timeout", .initial = "500ms", .min = 1,
              .max = 600000, .help = "Of the question."),
     CHOICE(4, struct auth_forward, on_error, "onError", .values = on_errors,

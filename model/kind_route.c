@@ -114,7 +114,8 @@ static const struct field redirect_fields[] = {
     HOST(3, struct redirect_spec, host, "host", HONOURED,
          .help = "Default: the request's."),
     PORT(4, struct redirect_spec, port, "port", HONOURED, .help = "Default: the scheme's."),
-    TEMPLATE(5, struct redirect_spec, path, "path", HONOURED,
+    TEMPLATE(5, struct redirect_spec, path, "path", HONOURED, .check = target_is_valid,
+             .expected = "a text that may stand in a URL (visible ASCII without '#')",
              .help = "Default: the request's; variables are filled in."),
     END,
 };
@@ -135,7 +136,7 @@ SCHEMA(redirect_schema, struct redirect_spec, "redirect", .fields = redirect_fie
     NUMBER(1, struct respond_spec, status, "status", .initial = initial_status, \
            .min = 200, .max = 599, HONOURED, .help = "Of the answer."),         \
         MAP(TEMPLATE, 2, struct respond_spec, headers, "headers", HONOURED,     \
-            .help = "Variables are filled in."),                                \
+            .check_name = header_is_free, .help = "Variables are filled in."),  \
         BLOB(3, struct respond_spec, body, "body", HONOURED, .help = "As is."), END
 
 static const struct field respond_fields[] = {RESPOND_ROWS("200")};
@@ -145,12 +146,15 @@ SCHEMA(fallback_respond_schema, struct respond_spec, "respond",
        .fields = fallback_respond_fields);
 
 static const struct field rewrite_fields[] = {
-    TEMPLATE(1, struct rewrite_spec, host, "host", HONOURED, .help = "Host sent upstream."),
-    PATH(2, struct rewrite_spec, prefix, "prefix", HONOURED,
+    TEMPLATE(1, struct rewrite_spec, host, "host", HONOURED, .check = target_is_valid,
+             .expected = "a text that may stand in a URL (visible ASCII without '#')",
+             .help = "Host sent upstream."),
+    PATH(2, struct rewrite_spec, prefix, "prefix", HONOURED, .check = target_path_is_valid,
          .help = "Replaces the matched prefix."),
     REGEX(3, struct rewrite_spec, regex, "regex", HONOURED,
           .help = "Searched in the path,"),
-    TEMPLATE(4, struct rewrite_spec, path, "path", HONOURED,
+    TEMPLATE(4, struct rewrite_spec, path, "path", HONOURED, .check = target_is_valid,
+             .expected = "a text that may stand in a URL (visible ASCII without '#')",
              .help = "and the path it becomes, with ${capture.N}."),
     END,
 };

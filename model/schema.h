@@ -75,8 +75,9 @@ struct field {
     bool honoured;             /* something acts on it; else using it is a warning */
     const char *honoured_only; /* the values something acts on, space between; NULL: all */
     const char *reserved;      /* values that are reserved, space between */
-    bool (*check)(struct slice text); /* of a string, beyond its type */
-    const char *expected;             /* what `check` wants, for the message */
+    bool (*check)(struct slice text);      /* of a string, beyond its type */
+    const char *expected;                  /* what `check` wants, for the message */
+    bool (*check_name)(struct slice name); /* of a map's names, in lower case */
     const char *help;
 };
 

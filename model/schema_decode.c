@@ -155,6 +155,10 @@ static bool decode_map(struct decode *decode, const struct field *field,
             ok = decode_report(decode, v, true, "bad_value", NULL, "'%.*s' is not %s",
                                SLICE_ARG(v->key),
                                names_are_headers ? "a header name" : "a name");
+        else if (field->check_name != NULL && !field->check_name(*name))
+            ok = decode_report(decode, v, true, "reserved_header", NULL,
+                               "header '%.*s' is the gateway's own and cannot be changed",
+                               SLICE_ARG(*name));
         void *content = item + (is_secret ? offsetof(struct secret_pair, value)
                                           : offsetof(struct pair, value));
         ok = decode_one(decode, field, v, content) && ok;

@@ -212,7 +212,7 @@ static bool check_text(struct decode *decode, const struct field *field,
         ok = host_port_parse(text, false, &host, &port);
         break;
     case FIELD_BIND:
-        ok = host_port_parse(text, true, &host, &port);
+        ok = host_port_parse(text, true, &host, &port) && text.size < 80;
         break;
     case FIELD_URL:
         ok = url_is_valid(text);
@@ -231,8 +231,11 @@ static bool check_text(struct decode *decode, const struct field *field,
         ok = is_method(text);
         break;
     case FIELD_TEMPLATE:
-        if (header_value_is_valid(text))
-            return check_template(decode, value);
+        if (header_value_is_valid(text)) {
+            if (!check_template(decode, value))
+                return false;
+            break;
+        }
         ok = false;
         break;
     case FIELD_REGEX:

@@ -330,6 +330,32 @@ bool header_value_is_valid(struct slice text)
     return true;
 }
 
+bool header_is_free(struct slice lower_case_name)
+{
+    static const char *const names[] = {"connection", "content-length",    "keep-alive",
+                                        "te",         "proxy-connection",  "trailer",
+                                        "upgrade",    "transfer-encoding", NULL};
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (slice_equal(lower_case_name, slice_from_string(names[i])))
+            return false;
+    return true;
+}
+
+bool target_is_valid(struct slice text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c <= ' ' || c >= 0x7f || c == '#')
+            return false;
+    }
+    return true;
+}
+
+bool target_path_is_valid(struct slice text)
+{
+    return target_is_valid(text) && slice_find_byte(text, '?') == SIZE_MAX;
+}
+
 bool name_is_valid(struct slice text)
 {
     if (text.size == 0 || text.size > 63)

@@ -39,7 +39,14 @@ bool host_is_valid(struct slice text, bool wildcard);
 bool url_is_valid(struct slice text);          /* http or https, a host */
 bool token_is_valid(struct slice text);        /* RFC 9110 token: header names, methods */
 bool header_value_is_valid(struct slice text); /* no control characters but tab */
-bool name_is_valid(struct slice text);         /* RFC 1123 label, 63 at most */
+/* Header fields that frame a message or end at a hop (RFC 9110 section 7.6.1): no
+ * configuration may touch them, or it could smuggle requests. */
+bool header_is_free(struct slice lower_case_name);
+/* Visible ASCII without '#': what may stand in a request target, variables too.
+ * The second refuses '?' as well. */
+bool target_is_valid(struct slice text);
+bool target_path_is_valid(struct slice text);
+bool name_is_valid(struct slice text); /* RFC 1123 label, 63 at most */
 
 /* What a retry or a breaker counts, of texts such as "connect-failure", "503", "5xx". */
 struct conditions {

@@ -223,7 +223,7 @@ static void the_round_trip_leaves_out_only_what_excludes_something_else(void **s
         [KIND_REGION] = "",
         [KIND_LISTENER] = " Listener.service Listener.tls",
         [KIND_SERVICE] = " tls.clientCertificate",
-        [KIND_POLICY] = " changes.add changes.remove auth.jwt inFlight.header",
+        [KIND_POLICY] = " response.add response.remove auth.jwt inFlight.header",
         [KIND_ROUTE] = " path.exact path.prefix Route.service Route.redirect Route.respond "
                        "rewrite.prefix fallback.service",
     };
@@ -321,6 +321,13 @@ static void errors_stand_where_they_are_and_suggest(void **state)
                 "unknown_variable", "regoin", "did you mean 'region'?");
     check_error(ROUTE "  headers: {request: {set: {\"x a\": b}}}\n", 6, 29, "bad_value",
                 "header name", NULL);
+    check_error(ROUTE "  headers: {request: {set: {Host: b}}}\n", 6, 29, "reserved_header",
+                "header 'host'", NULL);
+    check_error(ROUTE "  headers: {response: {remove: [Transfer-Encoding]}}\n", 6, 33,
+                "bad_value", "the gateway's own", NULL);
+    check_error(ROUTE "  rewrite: {path: \"/a b\"}\n", 6, 19, "bad_value",
+                "may stand in a URL", NULL);
+    check_error(ROUTE "  rewrite: {prefix: \"/a?b\"}\n", 6, 21, "bad_value", "", NULL);
     check_error(ROUTE "  policies: p\n", 6, 13, "bad_type", "must be a list", NULL);
     check_error(ROUTE "  auth: {oidc: {}}\n", 6, 10, "reserved", "reserved", NULL);
     check_error(ROUTE "  anomaly: {}\n", 6, 3, "reserved", "reserved", NULL);
