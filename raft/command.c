@@ -9,14 +9,14 @@
 
 #include <stdlib.h>
 
-#define FORMAT        1
-#define STAMP_OFFSET  3  /* array head, format, number: a byte each */
-#define WALL_OFFSET   12
-#define BODY_OFFSET   21
-#define ACTOR_LIMIT   255
-#define ITEM_LIMIT    200000
-#define KEY_LIMIT     ENV_KEY_LIMIT
-#define VALUE_LIMIT   (16u << 20)
+#define FORMAT       1
+#define STAMP_OFFSET 3 /* array head, format, number: a byte each */
+#define WALL_OFFSET  12
+#define BODY_OFFSET  21
+#define ACTOR_LIMIT  255
+#define ITEM_LIMIT   200000
+#define KEY_LIMIT    ENV_KEY_LIMIT
+#define VALUE_LIMIT  (16u << 20)
 
 void command_begin(struct buffer *out, const struct command_header *header)
 {
@@ -99,7 +99,8 @@ bool transaction_encode(struct buffer *out, const struct command_header *header,
     for (size_t i = 0; i < transaction->item_count; i++) {
         const struct transaction_item *item = &transaction->items[i];
 
-        if (item->key.size == 0 || item->key.size > KEY_LIMIT || item->value.size > VALUE_LIMIT)
+        if (item->key.size == 0 || item->key.size > KEY_LIMIT ||
+            item->value.size > VALUE_LIMIT)
             out->failed = true;
         pack_array(out, 3);
         pack_text(out, item->key);
@@ -229,7 +230,8 @@ bool node_update_encode(struct buffer *out, const struct command_header *header,
     return !out->failed;
 }
 
-bool node_remove_encode(struct buffer *out, const struct command_header *header, uint64_t id)
+bool node_remove_encode(struct buffer *out, const struct command_header *header,
+                        uint64_t id)
 {
     begin(out, header, COMMAND_NODE_REMOVE);
     pack_array(out, 1);

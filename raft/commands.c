@@ -22,10 +22,11 @@ static enum result refuse_keys(struct command_call *call, enum result why, const
     return GW_OK;
 }
 
-static enum result refuse(struct command_call *call, enum result why, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+static enum result refuse(struct command_call *call, enum result why, const char *format,
+                          ...) __attribute__((format(printf, 3, 4)));
 
-static enum result refuse(struct command_call *call, enum result why, const char *format, ...)
+static enum result refuse(struct command_call *call, enum result why, const char *format,
+                          ...)
 {
     struct command_detail detail = {0};
     char text[512];
@@ -125,8 +126,8 @@ static enum result plan_item(struct command_call *call, struct plan *plan, size_
     if (item->has_expected &&
         item->expected_mod_revision != (exists ? record.mod_revision : 0))
         list_key(&plan->failed, item->key);
-    *ret_changes = item->is_delete ? exists
-                                   : !exists || !slice_equal(record.value, item->value);
+    *ret_changes =
+        item->is_delete ? exists : !exists || !slice_equal(record.value, item->value);
     if (*ret_changes) {
         history_pack_item(&plan->history,
                           &(struct history_item){
@@ -223,7 +224,8 @@ static enum result apply_transaction(struct command_call *call)
             goto done;
     }
     if (plan.stale.key_count > 0)
-        result = refuse_keys(call, GW_CONFLICT, "changed after the revision given", &plan.stale);
+        result =
+            refuse_keys(call, GW_CONFLICT, "changed after the revision given", &plan.stale);
     else if (is_lost)
         result = refuse(call, GW_COMPACTED, "revision %llu is older than the history",
                         (unsigned long long)plan.transaction.if_revision);
@@ -350,7 +352,8 @@ static enum result apply_cluster_create(struct command_call *call)
     if (!unpack_done(&in) || !cluster_record_unpack(cluster_bytes, &cluster) ||
         !ca_record_unpack(ca_bytes, &ca) || !node_record_unpack(node_bytes, &node) ||
         !node_is_sound(&node) || node.id == 0 ||
-        (has_token && (!token_record_unpack(token_bytes, &token) || !token_is_sound(&token))))
+        (has_token &&
+         (!token_record_unpack(token_bytes, &token) || !token_is_sound(&token))))
         return malformed(call);
     result = record_get(call->txn, CLUSTER_KEY, &record);
     if (result == GW_OK)
@@ -400,12 +403,14 @@ static enum result apply_node_join(struct command_call *call)
     token_id = unpack_text(&in, TOKEN_ID_LIMIT);
     hash = unpack_bytes(&in, TOKEN_HASH_SIZE);
     node_bytes = unpack_bytes(&in, 65536);
-    if (!unpack_done(&in) || !node_record_unpack(node_bytes, &node) || !node_is_sound(&node))
+    if (!unpack_done(&in) || !node_record_unpack(node_bytes, &node) ||
+        !node_is_sound(&node))
         return malformed(call);
     result = record_get(call->txn, token_record_key(token_id, key), &record);
     if (result == GW_NOT_FOUND)
-        return refuse(call, GW_UNAUTHORISED,
-                      "the token is unknown to this cluster; run gwctl cluster token create");
+        return refuse(
+            call, GW_UNAUTHORISED,
+            "the token is unknown to this cluster; run gwctl cluster token create");
     if (result != GW_OK)
         return result;
     if (!token_record_unpack(record.value, &token))
@@ -418,14 +423,16 @@ static enum result apply_node_join(struct command_call *call)
     if (result != GW_OK)
         return result;
     if (search.found != 0)
-        return refuse(call, GW_CONFLICT,
-                      "a node named '%.*s' exists (id %llu); choose another name or remove it",
-                      SLICE_ARG(node.name), (unsigned long long)search.found);
+        return refuse(
+            call, GW_CONFLICT,
+            "a node named '%.*s' exists (id %llu); choose another name or remove it",
+            SLICE_ARG(node.name), (unsigned long long)search.found);
     result = region_is_known(call->txn, node.region, &is_known);
     if (result != GW_OK)
         return result;
     if (!is_known)
-        return refuse(call, GW_INVALID, "region '%.*s' is not defined; apply a Region first",
+        return refuse(call, GW_INVALID,
+                      "region '%.*s' is not defined; apply a Region first",
                       SLICE_ARG(node.region));
 
     /* The token's slices borrow from the page that is about to change. */
@@ -489,8 +496,9 @@ static enum result apply_node_update(struct command_call *call)
     }
     result = region_is_known(call->txn, node.region, &is_known);
     if (result == GW_OK && !is_known && !slice_equal(node.region, old.region))
-        result = refuse(call, GW_INVALID, "region '%.*s' is not defined; apply a Region first",
-                        SLICE_ARG(node.region));
+        result =
+            refuse(call, GW_INVALID, "region '%.*s' is not defined; apply a Region first",
+                   SLICE_ARG(node.region));
     else if (result == GW_OK)
         result = put_node(call, &node);
     buffer_deinit(&copy);

@@ -85,7 +85,8 @@ enum result fsm_apply(void *owner, struct txn *txn, uint64_t index, struct slice
     } else if (verdict == SESSION_RUN) {
         result = run(fsm, txn, index, &header, body, &state, answer);
         if (result == GW_OK && has_session && answer->result != GW_AGAIN)
-            result = session_record(txn, header.client, header.sequence, state.now_ms, answer);
+            result =
+                session_record(txn, header.client, header.sequence, state.now_ms, answer);
         if (result != GW_OK)
             goto fail;
     }

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#define PEM_LIMIT  65536
+#define PEM_LIMIT 65536
 
 void cluster_record_pack(struct buffer *out, const struct cluster_record *record)
 {

@@ -19,9 +19,9 @@
 #define TOKEN_HASH_SIZE    32
 #define NODE_KEY_SIZE      32 /* "_node/18446744073709551615" and NUL */
 
-#define CLUSTER_KEY SLICE("_cluster")
-#define CA_KEY      SLICE("_ca")
-#define NODE_PREFIX SLICE("_node/")
+#define CLUSTER_KEY  SLICE("_cluster")
+#define CA_KEY       SLICE("_ca")
+#define NODE_PREFIX  SLICE("_node/")
 #define TOKEN_PREFIX SLICE("_token/")
 
 struct cluster_record {
@@ -46,8 +46,8 @@ struct node_record {
 
 struct token_record {
     struct slice id;
-    struct slice hash; /* TOKEN_HASH_SIZE bytes: SHA-256 of the secret */
-    struct slice role; /* as node_record.role */
+    struct slice hash;               /* TOKEN_HASH_SIZE bytes: SHA-256 of the secret */
+    struct slice role;               /* as node_record.role */
     uint64_t created_ms, expires_ms; /* wall */
     uint64_t uses_left;
     bool revoked;

@@ -42,7 +42,8 @@ static void *heap_realloc(void *data, void *pointer, size_t size)
 
 static void *heap_aligned_alloc(void *data, size_t alignment, size_t size)
 {
-    void *pointer = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    void *pointer =
+        aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
 
     (void)data;
     if (pointer != NULL)
@@ -139,8 +140,9 @@ static uint64_t leader_of(const struct replica *replica)
 
 static uint64_t conf_index_of(const struct raft *raft)
 {
-    return raft->configuration_uncommitted_index != 0 ? raft->configuration_uncommitted_index
-                                                      : raft->configuration_committed_index;
+    return raft->configuration_uncommitted_index != 0
+               ? raft->configuration_uncommitted_index
+               : raft->configuration_committed_index;
 }
 
 /* --- proposals --- */
@@ -173,7 +175,8 @@ static void proposal_done(struct raft_apply *request, int status, void *result)
 static void submit(struct replica *replica, struct proposal *proposal)
 {
     uint64_t stamp = replica->stamp_base_ms + (replica->now_ms - replica->stamp_at_ms);
-    struct raft_buffer buffer = {.base = raft_malloc(proposal->size), .len = proposal->size};
+    struct raft_buffer buffer = {.base = raft_malloc(proposal->size),
+                                 .len = proposal->size};
     int rv = RAFT_NOMEM;
 
     list_remove(&proposal->link);
@@ -237,8 +240,7 @@ enum result replica_propose(struct replica *replica, struct slice command, uint6
 
 static void fail_waiting(struct replica *replica, enum result result)
 {
-    list_each(&replica->waiting, link)
-    {
+    list_each (&replica->waiting, link) {
         proposal_end(replica, container_of(link, struct proposal, link), result);
     }
 }
@@ -247,8 +249,7 @@ static void answer_visible(struct replica *replica)
 {
     uint64_t visible = store_visible(replica->options.store);
 
-    list_each(&replica->answered, link)
-    {
+    list_each (&replica->answered, link) {
         struct proposal *proposal = container_of(link, struct proposal, link);
 
         if (proposal->index > visible) {
@@ -326,7 +327,8 @@ static void get_ready(struct replica *replica)
         replica->applied_done < replica->applied_asked)
         return;
     replica->is_ready = true;
-    replica->stamp_base_ms = replica->log_now_ms + (since == 0 ? 0 : replica->now_ms - since);
+    replica->stamp_base_ms =
+        replica->log_now_ms + (since == 0 ? 0 : replica->now_ms - since);
     replica->stamp_at_ms = replica->now_ms;
 }
 
@@ -494,7 +496,8 @@ static void receive_append(struct replica *replica, struct peer *peer,
             replica->seen_round = message->round;
         replica->leader_heard_ms = replica->now_ms;
     }
-    first_segment = args->n_entries == 0 ? 0 : filter_segment(args->entries, 0, args->n_entries);
+    first_segment =
+        args->n_entries == 0 ? 0 : filter_segment(args->entries, 0, args->n_entries);
     if (first_segment < args->n_entries && guard_is_on(replica, GUARD_CHANGE_FIRST)) {
         guard_hit(replica, GUARD_CHANGE_FIRST);
         for (unsigned first = 0; first < args->n_entries;) {
@@ -546,7 +549,8 @@ static enum result receive_install(struct replica *replica, struct peer *peer,
     if (args->data.base == NULL) {
         if (dump_check(message->dump, &header) != GW_OK ||
             header.label.index < args->last_index || !conf_is_sound(header.label.conf) ||
-            (header.label.index == args->last_index && header.label.term != args->last_term))
+            (header.label.index == args->last_index &&
+             header.label.term != args->last_term))
             return GW_MALFORMED;
         args->data.base = raft_malloc(message->dump.size);
         if (args->data.base == NULL)
@@ -709,13 +713,13 @@ void replica_halt(struct replica *replica)
     send_close(replica);
     fail_waiting(replica, GW_HALTED);
     read_fail_all(replica, GW_HALTED);
-    list_each(&replica->submitted, link)
-    {
-        proposal_end(replica, container_of(link, struct proposal, link), GW_UNKNOWN_OUTCOME);
+    list_each (&replica->submitted, link) {
+        proposal_end(replica, container_of(link, struct proposal, link),
+                     GW_UNKNOWN_OUTCOME);
     }
-    list_each(&replica->answered, link)
-    {
-        proposal_end(replica, container_of(link, struct proposal, link), GW_UNKNOWN_OUTCOME);
+    list_each (&replica->answered, link) {
+        proposal_end(replica, container_of(link, struct proposal, link),
+                     GW_UNKNOWN_OUTCOME);
     }
     replica_after(replica);
 }
@@ -848,13 +852,13 @@ void replica_close(struct replica *replica)
     raft_close(&replica->raft, NULL);
     fail_waiting(replica, GW_NOT_LEADER);
     read_fail_all(replica, GW_CLOSED);
-    list_each(&replica->submitted, link)
-    {
-        proposal_end(replica, container_of(link, struct proposal, link), GW_UNKNOWN_OUTCOME);
+    list_each (&replica->submitted, link) {
+        proposal_end(replica, container_of(link, struct proposal, link),
+                     GW_UNKNOWN_OUTCOME);
     }
-    list_each(&replica->answered, link)
-    {
-        proposal_end(replica, container_of(link, struct proposal, link), GW_UNKNOWN_OUTCOME);
+    list_each (&replica->answered, link) {
+        proposal_end(replica, container_of(link, struct proposal, link),
+                     GW_UNKNOWN_OUTCOME);
     }
     reply_all(replica);
     for (struct list_link *link; (link = list_take_first(&replica->abandoned)) != NULL;)

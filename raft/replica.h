@@ -20,17 +20,17 @@ enum replica_state { REPLICA_FOLLOWER, REPLICA_CANDIDATE, REPLICA_LEADER, REPLIC
 
 /* Bits of replica_options.guards_off: for tests that show what a guard is for. */
 enum replica_guard {
-    GUARD_COMMIT = 1 << 0,     /* A */
-    GUARD_REJECT = 1 << 1,     /* B */
-    GUARD_HOLD = 1 << 2,       /* C */
-    GUARD_PRE_VOTE = 1 << 3,   /* D */
-    GUARD_HEARTBEAT = 1 << 4,  /* E: own heartbeats */
-    GUARD_TRANSFER = 1 << 5,   /* F */
-    GUARD_MEMBERSHIP = 1 << 6, /* G */
-    GUARD_NEVER_FAIL = 1 << 7, /* H */
-    GUARD_VOTE_KEPT = 1 << 8,  /* I */
-    GUARD_LABEL = 1 << 9,      /* snapshot labels */
-    GUARD_OUTBOX = 1 << 10,    /* the outbox gate */
+    GUARD_COMMIT = 1 << 0,       /* A */
+    GUARD_REJECT = 1 << 1,       /* B */
+    GUARD_HOLD = 1 << 2,         /* C */
+    GUARD_PRE_VOTE = 1 << 3,     /* D */
+    GUARD_HEARTBEAT = 1 << 4,    /* E: own heartbeats */
+    GUARD_TRANSFER = 1 << 5,     /* F */
+    GUARD_MEMBERSHIP = 1 << 6,   /* G */
+    GUARD_NEVER_FAIL = 1 << 7,   /* H */
+    GUARD_VOTE_KEPT = 1 << 8,    /* I */
+    GUARD_LABEL = 1 << 9,        /* snapshot labels */
+    GUARD_OUTBOX = 1 << 10,      /* the outbox gate */
     GUARD_CHANGE_FIRST = 1 << 11 /* J: a change comes first in its message */
 };
 #define GUARD_COUNT 12
@@ -121,7 +121,8 @@ struct replica_view {
     enum replica_state state;
     uint64_t term, leader; /* 0: none known */
     uint64_t last, commit, visible, revision;
-    bool is_ready; /* leader: knows all its predecessors committed; writes and reads go on */
+    bool
+        is_ready; /* leader: knows all its predecessors committed; writes and reads go on */
     uint64_t leader_heard_ms; /* when this node last heard the leader (its own clock) */
     uint64_t quorum_heard_ms; /* leader: when a quorum last answered */
     unsigned server_count;

@@ -38,7 +38,7 @@ struct io_job {
     struct raft_io_snapshot_put *put;
     raft_io_append_cb append_cb;
     raft_io_snapshot_put_cb put_cb;
-    struct store_entry *entries; /* owned; bytes borrowed from libraft */
+    struct store_entry *entries;    /* owned; bytes borrowed from libraft */
     struct raft_configuration conf; /* snapshot's */
     bool is_take;
 };
@@ -126,11 +126,12 @@ struct replica {
     struct list_link barriers, ended_barriers;
     bool is_replying;
 
-    uint64_t applied_asked, applied_done; /* last command pushed to, and back from, the store */
-    bool is_leader, is_ready;             /* ready: everything before this term is applied */
-    uint64_t election_last; /* last index when elected */
-    uint64_t log_now_ms;    /* the state machine's log time … */
-    uint64_t log_now_at_ms; /* … and when it got there; 0: before this start */
+    uint64_t applied_asked,
+        applied_done;         /* last command pushed to, and back from, the store */
+    bool is_leader, is_ready; /* ready: everything before this term is applied */
+    uint64_t election_last;   /* last index when elected */
+    uint64_t log_now_ms;      /* the state machine's log time … */
+    uint64_t log_now_at_ms;   /* … and when it got there; 0: before this start */
     uint64_t stamp_base_ms, stamp_at_ms;
 
     uint64_t round, confirmed_round;

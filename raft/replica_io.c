@@ -97,9 +97,10 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
     *entries = NULL;
     if (boot.label.index > 0) {
         if (!conf_decode(boot.label.conf, &replica->label.conf)) {
-            error_set(&replica->boot_error, GW_DAMAGED,
-                      "the stored Raft configuration is malformed; remove this data directory "
-                      "and join again");
+            error_set(
+                &replica->boot_error, GW_DAMAGED,
+                "the stored Raft configuration is malformed; remove this data directory "
+                "and join again");
             store_boot_free(&boot);
             return RAFT_CORRUPT;
         }
@@ -118,10 +119,11 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
         struct slice bytes = boot.entries[i].bytes;
 
         if (boot.entries[i].type == STORE_CHANGE && !conf_is_sound(bytes)) {
-            error_set(&replica->boot_error, GW_DAMAGED,
-                      "log entry %llu is no Raft configuration; remove this data directory and "
-                      "join again",
-                      (unsigned long long)(boot.first + i));
+            error_set(
+                &replica->boot_error, GW_DAMAGED,
+                "log entry %llu is no Raft configuration; remove this data directory and "
+                "join again",
+                (unsigned long long)(boot.first + i));
             return RAFT_CORRUPT; /* the process ends: nothing to give back */
         }
         entry->term = boot.entries[i].term;
@@ -263,7 +265,8 @@ static int io_snapshot_put(struct raft_io *io, unsigned trailing,
     job->job.label.term = snapshot->term;
     job->job.label.conf_index = snapshot->configuration_index;
     job->job.label.conf = conf_encode(&snapshot->configuration);
-    if (job->job.label.conf.data == NULL || !conf_copy(&job->conf, &snapshot->configuration))
+    if (job->job.label.conf.data == NULL ||
+        !conf_copy(&job->conf, &snapshot->configuration))
         abort();
     if (is_take) {
         replica->counters.snapshots_taken++;
@@ -334,7 +337,8 @@ static int fsm_push(struct raft_fsm *fsm, const struct raft_buffer *buffer, void
     return 0;
 }
 
-static int fsm_snapshot(struct raft_fsm *fsm, struct raft_buffer *buffers[], unsigned *count)
+static int fsm_snapshot(struct raft_fsm *fsm, struct raft_buffer *buffers[],
+                        unsigned *count)
 {
     (void)fsm;
     if (!marker_new(buffers))
@@ -397,8 +401,7 @@ static void complete_apply(struct replica *replica, struct io_job *job)
 
     replica->applied_done = index;
     note_log_time(replica, job->job.answer.now_ms);
-    list_each(&replica->submitted, link)
-    {
+    list_each (&replica->submitted, link) {
         struct proposal *proposal = container_of(link, struct proposal, link);
 
         if (proposal->index > index)
@@ -457,8 +460,7 @@ void io_cancel_all(struct replica *replica)
     list_init(&unfinished);
     store_cancel(replica->options.store, &unfinished);
     while (!list_is_empty(&replica->jobs)) {
-        struct io_job *job =
-            container_of(replica->jobs.next, struct io_job, outstanding);
+        struct io_job *job = container_of(replica->jobs.next, struct io_job, outstanding);
 
         if (job->append_cb != NULL)
             job->append_cb(job->append, RAFT_CANCELED);

@@ -54,8 +54,7 @@ static bool start_round(struct replica *replica)
 {
     bool has_new = false;
 
-    list_each(&replica->barriers, link)
-    {
+    list_each (&replica->barriers, link) {
         struct barrier *barrier = container_of(link, struct barrier, link);
 
         if (barrier->round != 0)
@@ -86,8 +85,7 @@ void read_progress(struct replica *replica)
         send_heartbeats(replica);
         replica->confirmed_round = quorum_of(replica, true, replica->round);
     }
-    list_each(&replica->barriers, link)
-    {
+    list_each (&replica->barriers, link) {
         struct barrier *barrier = container_of(link, struct barrier, link);
 
         if (barrier->round == 0 || barrier->round > replica->confirmed_round)
@@ -104,8 +102,7 @@ void read_progress(struct replica *replica)
 
 void read_fail_all(struct replica *replica, enum result result)
 {
-    list_each(&replica->barriers, link)
-    {
+    list_each (&replica->barriers, link) {
         container_of(link, struct barrier, link)->result = result;
     }
     list_move_all(&replica->ended_barriers, &replica->barriers);

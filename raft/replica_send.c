@@ -21,7 +21,8 @@ static void hand_over(struct replica *replica, uint64_t to, struct slice bytes, 
 
     if (!replica->is_open || replica->is_closing || replica->is_halted)
         return; /* as good as lost on the way */
-    if (guard_is_on(replica, GUARD_OUTBOX) && (is_gated || !list_is_empty(&replica->outbox))) {
+    if (guard_is_on(replica, GUARD_OUTBOX) &&
+        (is_gated || !list_is_empty(&replica->outbox))) {
         out = calloc(1, sizeof *out);
         if (out == NULL)
             return;
@@ -53,8 +54,8 @@ void send_open_gate(struct replica *replica)
         list_remove(&out->link);
         if (!replica->is_halted && !replica->is_closing) {
             replica->counters.messages_out++;
-            replica->options.send(replica->options.owner, out->to, buffer_slice(&out->bytes),
-                                  out->bulk);
+            replica->options.send(replica->options.owner, out->to,
+                                  buffer_slice(&out->bytes), out->bulk);
         }
         buffer_deinit(&out->bytes);
         free(out);
@@ -87,7 +88,8 @@ void send_message(struct replica *replica, uint64_t to, const struct wire_messag
 static void send_append(struct replica *replica, uint64_t to,
                         const struct raft_append_entries *args)
 {
-    struct wire_message message = {.raft.type = RAFT_APPEND_ENTRIES, .round = replica->round};
+    struct wire_message message = {.raft.type = RAFT_APPEND_ENTRIES,
+                                   .round = replica->round};
     struct raft_append_entries *piece = &message.raft.append_entries;
     unsigned sent = 0;
 
@@ -211,7 +213,8 @@ static void send_heartbeat(struct replica *replica, struct peer *peer, uint64_t 
 {
     struct raft *raft = &replica->raft;
     uint64_t commit = raft_commit_index(raft);
-    struct wire_message message = {.raft.type = RAFT_APPEND_ENTRIES, .round = replica->round};
+    struct wire_message message = {.raft.type = RAFT_APPEND_ENTRIES,
+                                   .round = replica->round};
 
     if (!filter_heartbeat(&message.raft.append_entries, raft_current_term(raft), match,
                           term_at(raft, match), commit))

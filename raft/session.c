@@ -8,9 +8,9 @@
 
 #include <stdlib.h>
 
-#define CLIENT_SIZE   16
+#define CLIENT_SIZE    16
 #define EXPIRE_AT_ONCE 64
-#define DETAIL_LIMIT  (1u << 20)
+#define DETAIL_LIMIT   (1u << 20)
 
 static struct slice client_key(struct slice client, char out[1 + CLIENT_SIZE])
 {
@@ -19,7 +19,8 @@ static struct slice client_key(struct slice client, char out[1 + CLIENT_SIZE])
     return slice_of(out, 1 + CLIENT_SIZE);
 }
 
-static struct slice time_key(uint64_t time_ms, struct slice client, char out[9 + CLIENT_SIZE])
+static struct slice time_key(uint64_t time_ms, struct slice client,
+                             char out[9 + CLIENT_SIZE])
 {
     out[0] = 't';
     for (unsigned i = 0; i < 8; i++)
@@ -33,7 +34,8 @@ struct session {
     struct store_answer answer; /* detail borrowed */
 };
 
-static enum result session_get(struct txn *txn, struct slice client, struct session *session)
+static enum result session_get(struct txn *txn, struct slice client,
+                               struct session *session)
 {
     char key[1 + CLIENT_SIZE];
     struct slice value;

@@ -44,8 +44,8 @@ bool wire_encode(struct buffer *out, const struct wire_message *message)
 {
     const struct raft_message *raft = &message->raft;
     static const unsigned fields[] = {
-        [RAFT_APPEND_ENTRIES] = 6,  [RAFT_APPEND_ENTRIES_RESULT] = 6,
-        [RAFT_REQUEST_VOTE] = 6,    [RAFT_REQUEST_VOTE_RESULT] = 5,
+        [RAFT_APPEND_ENTRIES] = 6,   [RAFT_APPEND_ENTRIES_RESULT] = 6,
+        [RAFT_REQUEST_VOTE] = 6,     [RAFT_REQUEST_VOTE_RESULT] = 5,
         [RAFT_INSTALL_SNAPSHOT] = 6, [RAFT_TIMEOUT_NOW] = 3,
     };
 
@@ -232,8 +232,10 @@ bool wire_decode(struct slice bytes, struct wire_message *ret_message)
         raft->request_vote_result.term = number(&in);
         raft->request_vote_result.vote_granted = unpack_bool(&in);
         raft->request_vote_result.pre_vote = unpack_bool(&in);
-        raft->request_vote_result.features = (unsigned short)unpack_u64_max(&in, UINT16_MAX);
-        raft->request_vote_result.capacity = (unsigned short)unpack_u64_max(&in, UINT16_MAX);
+        raft->request_vote_result.features =
+            (unsigned short)unpack_u64_max(&in, UINT16_MAX);
+        raft->request_vote_result.capacity =
+            (unsigned short)unpack_u64_max(&in, UINT16_MAX);
         break;
     case RAFT_INSTALL_SNAPSHOT:
         decode_install(&in, &message);

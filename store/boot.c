@@ -46,7 +46,8 @@ static enum result load_log(struct txn *txn, struct store_boot *boot, struct err
             result = error_set(err, GW_NO_MEMORY, "load the log");
             break;
         }
-        memcpy(copy, entry.bytes.data, entry.bytes.size);
+        if (entry.bytes.size > 0)
+            memcpy(copy, entry.bytes.data, entry.bytes.size);
         entry.bytes.data = copy;
         boot->entries[boot->entry_count++] = entry;
     }
@@ -66,10 +67,11 @@ enum result store_boot_read(struct txn *txn, struct store_boot *ret_boot, struct
     if (result == GW_OK)
         result = meta_base_get(txn, &base);
     if (result != GW_OK)
-        return error_set(err, result,
-                         "the Raft state of this data directory is %s; remove the directory "
-                         "and join again, or restore a backup",
-                         result == GW_DAMAGED ? "damaged" : result_text(result));
+        return error_set(
+            err, result,
+            "the Raft state of this data directory is %s; remove the directory "
+            "and join again, or restore a backup",
+            result == GW_DAMAGED ? "damaged" : result_text(result));
     boot.applied = state.applied;
     boot.revision = state.revision;
     boot.now_ms = state.now_ms;
@@ -78,21 +80,24 @@ enum result store_boot_read(struct txn *txn, struct store_boot *ret_boot, struct
         char *conf = malloc(base.conf.size + 1);
         if (conf == NULL)
             return error_set(err, GW_NO_MEMORY, "load the configuration");
-        memcpy(conf, base.conf.data, base.conf.size);
+        if (base.conf.size > 0)
+            memcpy(conf, base.conf.data, base.conf.size);
         boot.label.conf.data = conf;
     } else {
         boot.label.conf = (struct slice){NULL, 0};
     }
     result = load_log(txn, &boot, err);
     if (result == GW_OK && boot.entry_count > 0 && base.index == 0 && boot.first != 1)
-        result = error_set(err, GW_DAMAGED, "the log begins at %llu without a snapshot; remove "
+        result = error_set(err, GW_DAMAGED,
+                           "the log begins at %llu without a snapshot; remove "
                            "this data directory and join again",
                            (unsigned long long)boot.first);
     if (result == GW_OK && boot.entry_count > 0 && boot.first > base.index + 1)
-        result = error_set(err, GW_DAMAGED,
-                           "the log begins at %llu but the state ends at %llu; remove this data "
-                           "directory and join again",
-                           (unsigned long long)boot.first, (unsigned long long)base.index);
+        result =
+            error_set(err, GW_DAMAGED,
+                      "the log begins at %llu but the state ends at %llu; remove this data "
+                      "directory and join again",
+                      (unsigned long long)boot.first, (unsigned long long)base.index);
     if (result != GW_OK) {
         store_boot_free(&boot);
         return result;

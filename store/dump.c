@@ -169,7 +169,8 @@ static enum result walk(struct slice dump, struct txn *txn, struct dump_header *
 
     if (result != GW_OK)
         return result;
-    while (rows[0] < header.rows[0] || rows[1] < header.rows[1] || rows[2] < header.rows[2]) {
+    while (rows[0] < header.rows[0] || rows[1] < header.rows[1] ||
+           rows[2] < header.rows[2]) {
         unpack_array(&in, 5);
         uint64_t number = unpack_u64(&in), table_slot = unpack_u64_max(&in, 2);
         uint64_t count = unpack_u64(&in);
@@ -206,14 +207,16 @@ static enum result walk(struct slice dump, struct txn *txn, struct dump_header *
             last_index = index;
             if (tables[slot] == ENV_RECORDS)
                 digest += record_digest_of(key, value);
-            if (txn != NULL && (result = row_put(txn, tables[slot], key, index, value)) != GW_OK)
+            if (txn != NULL &&
+                (result = row_put(txn, tables[slot], key, index, value)) != GW_OK)
                 return result;
         }
         if (!unpack_done(&row))
             return GW_DAMAGED;
         rows[slot] += count;
     }
-    uint64_t whole = hash_stable(slice_sub(dump, 0, (size_t)((const char *)in.at - dump.data)));
+    uint64_t whole =
+        hash_stable(slice_sub(dump, 0, (size_t)((const char *)in.at - dump.data)));
     unpack_array(&in, 2);
     if (unpack_u64(&in) != chunks || unpack_fixed_u64(&in) != whole || !unpack_done(&in) ||
         digest != header.state.digest)

@@ -29,10 +29,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define MAP_SIZE       (8ull << 30)
-#define WALK_ALWAYS    (64ull << 20)
-#define CHECKSUM_SIZE  8
-#define FORMAT         "1"
+#define MAP_SIZE      (8ull << 30)
+#define WALK_ALWAYS   (64ull << 20)
+#define CHECKSUM_SIZE 8
+#define FORMAT        "1"
 
 const struct env_table_layout env_layout[ENV_TABLES] = {
     [ENV_META] = {"meta", false},       [ENV_LOG] = {"log", true},
@@ -114,10 +114,11 @@ static enum result take_lock(struct env *env, struct error *err)
         n = pread(env->lock_fd, text, sizeof text - 1, 0);
         text[n > 0 ? n : 0] = '\0';
         text[strcspn(text, "\n")] = '\0';
-        return error_set(err, GW_LOCKED,
-                         "data directory in use by process %s: '%s'; stop that process first, "
-                         "or give this one a directory of its own",
-                         text[0] != '\0' ? text : "unknown", env->dir);
+        return error_set(
+            err, GW_LOCKED,
+            "data directory in use by process %s: '%s'; stop that process first, "
+            "or give this one a directory of its own",
+            text[0] != '\0' ? text : "unknown", env->dir);
     }
     int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     if (ftruncate(env->lock_fd, 0) != 0 ||
@@ -137,7 +138,8 @@ static bool mark_text(const char *dir, char *text, size_t size, uint64_t *ret_by
         return false;
     *ret_bytes = (uint64_t)st.st_size;
     snprintf(text, size, "%lld %lld.%09ld %llu\n", (long long)st.st_size,
-             (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
+             (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+             (unsigned long long)st.st_ino);
     return true;
 }
 
@@ -291,7 +293,8 @@ enum result env_open(const struct env_options *options, struct env **ret_env,
     if (access(path, F_OK) != 0) {
         if (!options->create) {
             error_set(err, GW_NOT_FOUND,
-                      "there is no data in '%s'; run gwctl cluster init or join", options->dir);
+                      "there is no data in '%s'; run gwctl cluster init or join",
+                      options->dir);
             goto fail;
         }
         if (mkdir(options->dir, 0700) != 0 && errno != EEXIST) {
@@ -436,8 +439,8 @@ static enum result checked(enum env_table table, const MDB_val *key, const MDB_v
     memcpy(&sum, value->mv_data, CHECKSUM_SIZE);
     *ret_value = slice_of((const char *)value->mv_data + CHECKSUM_SIZE,
                           value->mv_size - CHECKSUM_SIZE);
-    if (sum != env_checksum(table, key->mv_data, key->mv_size, ret_value->data,
-                            ret_value->size))
+    if (sum !=
+        env_checksum(table, key->mv_data, key->mv_size, ret_value->data, ret_value->size))
         return GW_DAMAGED;
     return GW_OK;
 }
@@ -456,10 +459,10 @@ static enum result get(struct txn *txn, enum env_table table, MDB_val key,
     return rc != 0 ? from_mdb(rc) : checked(table, &key, &value, ret_value);
 }
 
-static enum result put(struct txn *txn, enum env_table table, MDB_val key, struct slice value)
+static enum result put(struct txn *txn, enum env_table table, MDB_val key,
+                       struct slice value)
 {
-    uint64_t sum =
-        env_checksum(table, key.mv_data, key.mv_size, value.data, value.size);
+    uint64_t sum = env_checksum(table, key.mv_data, key.mv_size, value.data, value.size);
     MDB_val stored;
 
     /* Not MDB_RESERVE into the page: key or value may borrow from a page that
@@ -617,14 +620,14 @@ enum result cursor_open_last(struct txn *txn, enum env_table table,
 
 enum result cursor_next(struct cursor *cursor)
 {
-    return cursor_checked(cursor,
-                          mdb_cursor_get(cursor->mdb, &cursor->key, &cursor->value, MDB_NEXT));
+    return cursor_checked(
+        cursor, mdb_cursor_get(cursor->mdb, &cursor->key, &cursor->value, MDB_NEXT));
 }
 
 enum result cursor_previous(struct cursor *cursor)
 {
-    return cursor_checked(cursor,
-                          mdb_cursor_get(cursor->mdb, &cursor->key, &cursor->value, MDB_PREV));
+    return cursor_checked(
+        cursor, mdb_cursor_get(cursor->mdb, &cursor->key, &cursor->value, MDB_PREV));
 }
 
 struct slice cursor_key(const struct cursor *cursor)

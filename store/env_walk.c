@@ -44,7 +44,7 @@ struct pages {
     unsigned char *is_free; /* a bit each */
     uint64_t count, free_count;
     size_t size;
-    uintptr_t base; /* 0: not known yet */
+    uintptr_t base;      /* 0: not known yet */
     uint64_t older_root; /* where the other meta page's state begins; UINT64_MAX: nowhere */
     bool has_older;      /* the last transaction freed that page */
 };
@@ -89,9 +89,9 @@ static bool check_metas(const char *path, struct pages *pages, struct finding *f
         return found(finding, "it is shorter than a meta page");
     }
     uint32_t page_size = at32(metas[0], META_PAGESIZE);
-    bool is_size = page_size >= 512 && page_size <= 65536 && (page_size & (page_size - 1)) == 0;
-    bool has_second =
-        is_size && pread(fd, metas[1], META_SIZE, page_size) == META_SIZE;
+    bool is_size =
+        page_size >= 512 && page_size <= 65536 && (page_size & (page_size - 1)) == 0;
+    bool has_second = is_size && pread(fd, metas[1], META_SIZE, page_size) == META_SIZE;
     close(fd);
     if (!is_size)
         return found(finding, "meta page 0 says a page size of %u", page_size);
@@ -110,7 +110,8 @@ static bool check_metas(const char *path, struct pages *pages, struct finding *f
     uint64_t a = at64(metas[0], META_TXNID), b = at64(metas[1], META_TXNID);
     bool is_fresh = a == 0 && b <= 1;
     if (!is_fresh && ((a & 1) != 0 || (b & 1) != 1 || (a > b ? a - b : b - a) != 1))
-        return found(finding, "the meta pages' transaction numbers %llu and %llu do not fit",
+        return found(finding,
+                     "the meta pages' transaction numbers %llu and %llu do not fit",
                      (unsigned long long)a, (unsigned long long)b);
     pages->older_root = is_fresh ? UINT64_MAX : at64(metas[a > b ? 1 : 0], META_ROOT);
     uint64_t last = at64(metas[a > b ? 0 : 1], META_LAST);
@@ -146,8 +147,9 @@ static void key_text(bool is_indexed, const MDB_val *key, char *out, size_t size
     size_t used = 0;
     const unsigned char *bytes = key->mv_data;
     for (size_t i = 0; i < key->mv_size && i < 80 && used + 5 < size; i++)
-        used += (size_t)snprintf(out + used, size - used,
-                                 bytes[i] >= 32 && bytes[i] < 127 ? "%c" : "\\x%02x", bytes[i]);
+        used +=
+            (size_t)snprintf(out + used, size - used,
+                             bytes[i] >= 32 && bytes[i] < 127 ? "%c" : "\\x%02x", bytes[i]);
     out[used] = '\0';
 }
 
@@ -192,8 +194,8 @@ static bool walk_table(MDB_txn *txn, MDB_dbi dbi, enum env_table table, struct p
         if (mdb_get(txn, dbi, &again_key, &again_value) != 0 ||
             again_value.mv_data != value.mv_data) {
             key_text(layout->is_indexed, &key, text, sizeof text);
-            return found(finding, "table %s, key '%s': not found from the root", layout->name,
-                         text);
+            return found(finding, "table %s, key '%s': not found from the root",
+                         layout->name, text);
         }
         last = key;
     }
@@ -244,7 +246,8 @@ static bool read_free_list(MDB_env *env, MDB_txn *txn, struct pages *pages,
                 (pages->is_free[page / 8] >> (page % 8) & 1) != 0)
                 return found(finding, "free list: page %zu is wrong", page);
             pages->is_free[page / 8] |= (unsigned char)(1u << (page % 8));
-            if (page == pages->older_root && *(const size_t *)key.mv_data == mdb_txn_id(txn))
+            if (page == pages->older_root &&
+                *(const size_t *)key.mv_data == mdb_txn_id(txn))
                 pages->has_older = true;
         }
         pages->free_count += count;
@@ -416,8 +419,9 @@ enum result env_walk(const char *dir, uint64_t map_bytes, struct error *err)
     if (WIFSIGNALED(status))
         snprintf(text, sizeof text, "reading it ends in signal %d (%s)", WTERMSIG(status),
                  strsignal(WTERMSIG(status)));
-    return error_set(err, GW_DAMAGED,
-                     "'%s' is damaged: %s; nothing was changed. Remove the data directory and "
-                     "join again, or restore a snapshot",
-                     path, text);
+    return error_set(
+        err, GW_DAMAGED,
+        "'%s' is damaged: %s; nothing was changed. Remove the data directory and "
+        "join again, or restore a snapshot",
+        path, text);
 }

@@ -24,7 +24,8 @@ void meta_label_unpack(struct unpack *in, struct store_label *ret_label);
 
 /* The id of the cluster this directory belongs to: GW_NOT_FOUND before it is known. */
 /* store_load in a transaction of the caller's (boot.c). */
-enum result store_boot_read(struct txn *txn, struct store_boot *ret_boot, struct error *err);
+enum result store_boot_read(struct txn *txn, struct store_boot *ret_boot,
+                            struct error *err);
 
 enum result meta_cluster_get(struct txn *txn, struct slice *ret_id);
 enum result meta_cluster_put(struct txn *txn, struct slice id);

@@ -80,7 +80,8 @@ enum result record_get(struct txn *txn, struct slice key, struct record *ret_rec
     return record_parse(stored, ret_record) ? GW_OK : GW_DAMAGED;
 }
 
-enum result record_put(struct txn *txn, struct slice key, struct slice value, uint64_t index)
+enum result record_put(struct txn *txn, struct slice key, struct slice value,
+                       uint64_t index)
 {
     struct slice stored;
     struct record old;

@@ -36,13 +36,13 @@ struct store {
     /* The stepping thread's own. */
     struct txn *txn; /* open write transaction, or NULL */
     uint64_t open_since_us;
-    bool needs_durable;       /* something in txn waits for the disk */
-    bool commit_wanted;       /* somebody waits for txn to be visible */
-    bool is_unsynced;         /* held waits for a sync or the next commit */
-    struct list_link batch;   /* run in txn, not committed */
-    struct list_link held;    /* committed, not durable */
-    uint64_t run_sequence;    /* last job run */
-    uint64_t held_sequence;   /* last job in held's transaction */
+    bool needs_durable;     /* something in txn waits for the disk */
+    bool commit_wanted;     /* somebody waits for txn to be visible */
+    bool is_unsynced;       /* held waits for a sync or the next commit */
+    struct list_link batch; /* run in txn, not committed */
+    struct list_link held;  /* committed, not durable */
+    uint64_t run_sequence;  /* last job run */
+    uint64_t held_sequence; /* last job in held's transaction */
     uint64_t applied, revision;
     struct buffer scratch;
 
@@ -196,7 +196,8 @@ static enum result run_append(struct store *store, struct store_job *job)
     enum result result = GW_OK;
 
     for (unsigned i = 0; result == GW_OK && i < job->entry_count; i++)
-        result = meta_entry_put(store->txn, job->index + i, &job->entries[i], &store->scratch);
+        result =
+            meta_entry_put(store->txn, job->index + i, &job->entries[i], &store->scratch);
     /* One huge entry must not pin its size for ever. */
     if (store->scratch.capacity > (1u << 20)) {
         buffer_deinit(&store->scratch);
@@ -338,8 +339,7 @@ static void release_held(struct store *store)
 
 static void fail_all(struct list_link *jobs, enum result result)
 {
-    list_each(jobs, link)
-    {
+    list_each (jobs, link) {
         container_of(link, struct store_job, link)->result = result;
     }
 }
@@ -427,7 +427,8 @@ bool store_step(struct store *store, uint64_t now_us, uint64_t *ret_next_us)
         result = run(store, job);
         store->run_sequence = job->sequence;
         job->result = result;
-        list_append(result == GW_OK && job->type == STORE_APPLY ? &early : &store->batch, link);
+        list_append(result == GW_OK && job->type == STORE_APPLY ? &early : &store->batch,
+                    link);
     }
     complete(store, &early);
     if (result != GW_OK) {
@@ -455,8 +456,8 @@ bool store_step(struct store *store, uint64_t now_us, uint64_t *ret_next_us)
     if (store->is_unsynced || has_more)
         *ret_next_us = now_us;
     else if (store->txn != NULL)
-        *ret_next_us = store->commit_wanted ? now_us
-                                            : store->open_since_us + store->options.lazy_us;
+        *ret_next_us =
+            store->commit_wanted ? now_us : store->open_since_us + store->options.lazy_us;
     wake(store);
     return true;
 }

@@ -61,8 +61,8 @@ static void a_refused_pre_vote_tells_the_higher_term(void **state)
     (void)state;
     assert_true(filter_pre_vote(&result, 9));
     assert_int_equal(result.term, 9);
-    result = (struct raft_request_vote_result){.term = 5, .pre_vote = true,
-                                               .vote_granted = true};
+    result = (struct raft_request_vote_result){
+        .term = 5, .pre_vote = true, .vote_granted = true};
     assert_false(filter_pre_vote(&result, 9));
     result = (struct raft_request_vote_result){.term = 5};
     assert_false(filter_pre_vote(&result, 9));
@@ -224,7 +224,8 @@ static void inject(struct cluster *c, uint64_t from, uint64_t to,
     buffer_init(&bytes, 0);
     assert_true(wire_encode(&bytes, message));
     assert_int_equal(
-        replica_receive(c->nodes[to].replica, from, buffer_slice(&bytes), c->now_ms), GW_OK);
+        replica_receive(c->nodes[to].replica, from, buffer_slice(&bytes), c->now_ms),
+        GW_OK);
     buffer_deinit(&bytes);
 }
 
@@ -270,8 +271,7 @@ static void a_vote_is_not_given_twice_not_even_after_a_restart(void **state)
     cluster_step_stores(&c);
     cluster_step_stores(&c);
     votes_granted = 0;
-    list_each(&c.mail, link)
-    {
+    list_each (&c.mail, link) {
         count_votes(&c, container_of(link, struct envelope, link));
     }
     assert_int_equal(votes_granted, 1);
@@ -282,8 +282,7 @@ static void a_vote_is_not_given_twice_not_even_after_a_restart(void **state)
     cluster_step_stores(&c);
     cluster_step_stores(&c);
     votes_granted = 0;
-    list_each(&c.mail, link)
-    {
+    list_each (&c.mail, link) {
         count_votes(&c, container_of(link, struct envelope, link));
     }
     assert_int_equal(votes_granted, 1); /* the first one still */
@@ -296,8 +295,7 @@ static unsigned mail_count(struct cluster *c)
 {
     unsigned count = 0;
 
-    list_each(&c->mail, link)
-    {
+    list_each (&c->mail, link) {
         count++;
     }
     return count;

@@ -91,7 +91,9 @@ static void a_transaction_changes_all_or_nothing(void **state)
     struct machine m;
     struct transaction_item items[] = {
         {.key = SLICE("route/a"), .value = SLICE("1")},
-        {.key = SLICE("route/b"), .value = SLICE("2"), .has_expected = true,
+        {.key = SLICE("route/b"),
+         .value = SLICE("2"),
+         .has_expected = true,
          .expected_mod_revision = 99},
     };
 
@@ -211,11 +213,11 @@ static void the_history_says_what_was_there_before(void **state)
 
 /* --- exactly once --- */
 
-static struct command_header session(const char *client, uint64_t sequence, uint64_t stamp_ms)
+static struct command_header session(const char *client, uint64_t sequence,
+                                     uint64_t stamp_ms)
 {
-    return (struct command_header){.client = slice_of(client, 16),
-                                   .sequence = sequence,
-                                   .stamp_ms = stamp_ms};
+    return (struct command_header){
+        .client = slice_of(client, 16), .sequence = sequence, .stamp_ms = stamp_ms};
 }
 
 static void a_repeated_command_is_answered_and_not_run_again(void **state)
@@ -245,15 +247,18 @@ static void a_refusal_is_remembered_but_try_again_is_not(void **state)
 {
     struct machine m;
     struct buffer command;
-    struct transaction_item item = {.key = SLICE("route/a"), .value = SLICE("1"),
-                                    .has_expected = true, .expected_mod_revision = 77};
+    struct transaction_item item = {.key = SLICE("route/a"),
+                                    .value = SLICE("1"),
+                                    .has_expected = true,
+                                    .expected_mod_revision = 77};
     struct command_header header = session("client-number-02", 1, 10);
 
     (void)state;
     m_init(&m);
     buffer_init(&command, 0);
-    transaction_encode(&command, &header,
-                       &(struct transaction){.conf_sequence = 5, .items = &item, .item_count = 1});
+    transaction_encode(
+        &command, &header,
+        &(struct transaction){.conf_sequence = 5, .items = &item, .item_count = 1});
     assert_int_equal(m_apply(&m, &command), GW_AGAIN);
     assert_int_equal(m_change(&m, &item, 1, 0, &header), GW_PRECONDITION);
     item.has_expected = false;
@@ -280,7 +285,8 @@ static void a_session_ends_after_ten_minutes_of_log_time(void **state)
     struct machine m;
     struct transaction_item item = {.key = SLICE("route/a"), .value = SLICE("1")};
     struct command_header first = session("client-number-04", 1, 1000);
-    struct command_header early = session("client-number-04", 2, 1000 + SESSION_LIFETIME_MS - 1);
+    struct command_header early =
+        session("client-number-04", 2, 1000 + SESSION_LIFETIME_MS - 1);
     struct command_header late =
         session("client-number-04", 3, 1000 + 2 * SESSION_LIFETIME_MS);
 
@@ -305,7 +311,8 @@ static void there_are_ten_thousand_sessions_at_most(void **state)
         snprintf(client, sizeof client, "client-%09u", i);
         struct command_header header = session(client, 1, 1000 + i / 100);
         struct token_record token = {.id = slice_of(client, 16),
-                                     .hash = slice_of("0123456789abcdef0123456789abcdef", 32),
+                                     .hash =
+                                         slice_of("0123456789abcdef0123456789abcdef", 32),
                                      .role = SLICE("auto")};
         buffer_init(&command, 0);
         token_put_encode(&command, &header, &token);
@@ -388,10 +395,10 @@ static void m_create(struct machine *m, uint64_t uses, uint64_t expires_ms)
 
     founder.id = 1;
     buffer_init(&command, 0);
-    cluster_create_encode(&command, &plain,
-                          &(struct cluster_record){.id = SLICE("c1"), .name = SLICE("shop"),
-                                                   .epoch = 1},
-                          &(struct ca_record){.certificate = SLICE("PEM")}, &founder, &token);
+    cluster_create_encode(
+        &command, &plain,
+        &(struct cluster_record){.id = SLICE("c1"), .name = SLICE("shop"), .epoch = 1},
+        &(struct ca_record){.certificate = SLICE("PEM")}, &founder, &token);
     assert_int_equal(m_apply(m, &command), GW_OK);
 }
 
@@ -402,7 +409,8 @@ static enum result m_join(struct machine *m, const char *name, struct slice id,
     struct node_record node = node_named(name);
 
     buffer_init(&command, 0);
-    node_join_encode(&command, &(struct command_header){.wall_ms = wall_ms}, id, hash, &node);
+    node_join_encode(&command, &(struct command_header){.wall_ms = wall_ms}, id, hash,
+                     &node);
     return m_apply(m, &command);
 }
 

@@ -117,7 +117,8 @@ static void a_cut_off_leader_confirms_no_read(void **state)
     cluster_run(&c, 2000);
     assert_int_equal(c.nodes[leader].replies, replies + 1);
     assert_int_equal(c.nodes[leader].last_result, GW_NOT_LEADER);
-    assert_int_equal(replica_barrier(c.nodes[leader].replica, c.now_ms, NULL), GW_NOT_LEADER);
+    assert_int_equal(replica_barrier(c.nodes[leader].replica, c.now_ms, NULL),
+                     GW_NOT_LEADER);
     cluster_deinit(&c);
 }
 
@@ -195,9 +196,10 @@ static void a_lone_founder_leads_at_once_and_grows(void **state)
     for (uint64_t id = 2; id <= 3; id++) {
         for (unsigned step = 0; step < 3; step++) {
             for (unsigned ms = 0; ms < 3000; ms++) {
-                result = step == 0   ? replica_add(c.nodes[1].replica, id)
-                         : step == 1 ? replica_assign(c.nodes[1].replica, id, REPLICA_STANDBY)
-                                     : replica_assign(c.nodes[1].replica, id, REPLICA_VOTER);
+                result = step == 0 ? replica_add(c.nodes[1].replica, id)
+                         : step == 1
+                             ? replica_assign(c.nodes[1].replica, id, REPLICA_STANDBY)
+                             : replica_assign(c.nodes[1].replica, id, REPLICA_VOTER);
                 if (result != GW_AGAIN)
                     break;
                 cluster_step(&c);

@@ -33,30 +33,36 @@ static int make_samples(void **state)
     memset(messages, 0, sizeof messages);
     entries[0] = (struct raft_entry){
         .term = 4, .type = RAFT_COMMAND, .buf = {.base = payload, .len = sizeof payload}};
-    entries[1] = (struct raft_entry){.term = 4,
-                                     .type = RAFT_CHANGE,
-                                     .buf = {.base = (char *)(uintptr_t)change.data,
-                                             .len = change.size}};
-    entries[2] =
-        (struct raft_entry){.term = 5, .type = RAFT_BARRIER, .buf = {.base = barrier, .len = 8}};
+    entries[1] = (struct raft_entry){
+        .term = 4,
+        .type = RAFT_CHANGE,
+        .buf = {.base = (char *)(uintptr_t)change.data, .len = change.size}};
+    entries[2] = (struct raft_entry){
+        .term = 5, .type = RAFT_BARRIER, .buf = {.base = barrier, .len = 8}};
     messages[0].raft.type = RAFT_APPEND_ENTRIES;
     messages[0].round = 7;
-    messages[0].raft.append_entries =
-        (struct raft_append_entries){.term = 5,
-                                     .prev_log_index = 1,
-                                     .prev_log_term = 1,
-                                     .leader_commit = 2,
-                                     .entries = entries,
-                                     .n_entries = 3};
+    messages[0].raft.append_entries = (struct raft_append_entries){.term = 5,
+                                                                   .prev_log_index = 1,
+                                                                   .prev_log_term = 1,
+                                                                   .leader_commit = 2,
+                                                                   .entries = entries,
+                                                                   .n_entries = 3};
     messages[1].raft.type = RAFT_APPEND_ENTRIES;
     messages[1].raft.append_entries = (struct raft_append_entries){.term = 5};
     messages[2].raft.type = RAFT_APPEND_ENTRIES_RESULT;
     messages[2].round = 300;
-    messages[2].raft.append_entries_result = (struct raft_append_entries_result){
-        .term = 5, .rejected = 70000, .last_log_index = 3, .features = 1, .capacity = 65535};
+    messages[2].raft.append_entries_result =
+        (struct raft_append_entries_result){.term = 5,
+                                            .rejected = 70000,
+                                            .last_log_index = 3,
+                                            .features = 1,
+                                            .capacity = 65535};
     messages[3].raft.type = RAFT_REQUEST_VOTE;
-    messages[3].raft.request_vote = (struct raft_request_vote){
-        .term = 6, .candidate_id = 1, .last_log_index = 1, .last_log_term = 1, .pre_vote = true};
+    messages[3].raft.request_vote = (struct raft_request_vote){.term = 6,
+                                                               .candidate_id = 1,
+                                                               .last_log_index = 1,
+                                                               .last_log_term = 1,
+                                                               .pre_vote = true};
     messages[4].raft.type = RAFT_REQUEST_VOTE_RESULT;
     messages[4].raft.request_vote_result =
         (struct raft_request_vote_result){.term = 6, .vote_granted = true};
@@ -204,7 +210,8 @@ static size_t mutate(struct rng *rng, char *out, size_t limit)
     case 2: /* a run moved */
         if (size > 8) {
             size_t run = 1 + rng_below(rng, 8);
-            memmove(out + rng_below(rng, size - run), out + rng_below(rng, size - run), run);
+            memmove(out + rng_below(rng, size - run), out + rng_below(rng, size - run),
+                    run);
         }
         break;
     default:
@@ -263,8 +270,8 @@ static void a_replica_survives_a_peer_that_sends_garbage(void **state)
             uint64_t to = round % 2 == 0 ? 1 + rng_below(&rng, 3) : 2;
             uint64_t from = to % 3 + 1;
 
-            if (replica_receive(c.nodes[to].replica, from, slice_of(buffer, size), c.now_ms) !=
-                GW_OK)
+            if (replica_receive(c.nodes[to].replica, from, slice_of(buffer, size),
+                                c.now_ms) != GW_OK)
                 refused++;
             if (i % 50 == 0)
                 cluster_run(&c, 5);

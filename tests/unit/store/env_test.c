@@ -89,8 +89,10 @@ static void a_second_opener_is_told_who_has_it(void **state)
     (void)state;
     scratch_init(&s);
     scratch_open(&s, 0);
-    assert_int_equal(env_open(&(struct env_options){.dir = s.dir}, &second, &err), GW_LOCKED);
-    snprintf(expected, sizeof expected, "data directory in use by process %ld", (long)getpid());
+    assert_int_equal(env_open(&(struct env_options){.dir = s.dir}, &second, &err),
+                     GW_LOCKED);
+    snprintf(expected, sizeof expected, "data directory in use by process %ld",
+             (long)getpid());
     assert_non_null(strstr(err.text, expected));
     scratch_deinit(&s);
 }
@@ -103,7 +105,8 @@ static void an_absent_directory_is_not_found(void **state)
 
     (void)state;
     scratch_init(&s);
-    assert_int_equal(env_open(&(struct env_options){.dir = s.dir}, &env, &err), GW_NOT_FOUND);
+    assert_int_equal(env_open(&(struct env_options){.dir = s.dir}, &env, &err),
+                     GW_NOT_FOUND);
     scratch_deinit(&s);
 }
 
@@ -126,7 +129,8 @@ static void another_clusters_directory_is_foreign_and_a_newer_one_newer(void **s
         GW_FOREIGN);
     assert_non_null(strstr(err.text, "belongs to cluster ours"));
     assert_int_equal(
-        env_open(&(struct env_options){.dir = s.dir, .cluster_id = "ours"}, &s.env, &err), GW_OK);
+        env_open(&(struct env_options){.dir = s.dir, .cluster_id = "ours"}, &s.env, &err),
+        GW_OK);
     assert_int_equal(env_begin_write(s.env, &txn), GW_OK);
     put_text(txn, ENV_META, "format", "2");
     assert_int_equal(txn_commit(txn), GW_OK);
@@ -188,7 +192,8 @@ static uint64_t content_of(struct env *env)
     for (unsigned table = 0; table < ENV_TABLES; table++) {
         struct cursor *cursor;
         enum result result;
-        for (result = cursor_open(txn, (enum env_table)table, (struct slice){"", 0}, &cursor);
+        for (result =
+                 cursor_open(txn, (enum env_table)table, (struct slice){"", 0}, &cursor);
              result == GW_OK; result = cursor_next(cursor))
             sum = sum * 31 + hash_stable_seeded(cursor_value(cursor),
                                                 hash_stable(cursor_key(cursor)) + table);
@@ -209,16 +214,15 @@ static void fill(struct env *env)
         for (unsigned i = 0; i < 150; i++) {
             snprintf(key, sizeof key, "route/r%u-%u", round, i);
             memset(value, (int)('a' + i % 26), sizeof value);
-            assert_int_equal(txn_put(txn, ENV_RECORDS, slice_from_string(key),
-                                     slice_of(value, i * 2)),
-                             GW_OK);
-            assert_int_equal(txn_put_at(txn, ENV_LOG, round * 150 + i + 1,
-                                        slice_of(value, 100)),
-                             GW_OK);
+            assert_int_equal(
+                txn_put(txn, ENV_RECORDS, slice_from_string(key), slice_of(value, i * 2)),
+                GW_OK);
+            assert_int_equal(
+                txn_put_at(txn, ENV_LOG, round * 150 + i + 1, slice_of(value, 100)), GW_OK);
         }
         memset(large, 'L', sizeof large);
-        assert_int_equal(txn_put_at(txn, ENV_HISTORY, round + 1, slice_of(large, sizeof large)),
-                         GW_OK);
+        assert_int_equal(
+            txn_put_at(txn, ENV_HISTORY, round + 1, slice_of(large, sizeof large)), GW_OK);
         put_text(txn, ENV_META, "vote", "term and vote");
         if (round > 0)
             assert_int_equal(txn_delete_range(txn, ENV_LOG, 1, round * 50), GW_OK);
@@ -264,8 +268,8 @@ static void try_damaged(struct damage *d, const char *bytes, size_t size)
     enum result result;
 
     write_file(d->path, bytes, size);
-    result = env_open(&(struct env_options){.dir = d->s.dir, .map_size_bytes = 1u << 28}, &env,
-                      &err);
+    result = env_open(&(struct env_options){.dir = d->s.dir, .map_size_bytes = 1u << 28},
+                      &env, &err);
     if (result == GW_OK) {
         if (content_of(env) != d->content)
             fail_msg("an older or other state was opened");
@@ -347,10 +351,12 @@ static void a_flipped_bit_in_a_value_names_table_and_key(void **state)
     place = memmem(d.bytes, d.size, "term and vote", 13);
     while (place != NULL) { /* older copies of the page have it too */
         *place ^= 1;
-        place = memmem(place + 1, d.size - (size_t)(place + 1 - d.bytes), "term and vote", 13);
+        place =
+            memmem(place + 1, d.size - (size_t)(place + 1 - d.bytes), "term and vote", 13);
     }
     write_file(d.path, d.bytes, d.size);
-    assert_int_equal(env_open(&(struct env_options){.dir = d.s.dir}, &env, &err), GW_DAMAGED);
+    assert_int_equal(env_open(&(struct env_options){.dir = d.s.dir}, &env, &err),
+                     GW_DAMAGED);
     assert_non_null(strstr(err.text, "table meta, key 'vote': wrong checksum"));
     damage_deinit(&d);
 }
@@ -358,8 +364,8 @@ static void a_flipped_bit_in_a_value_names_table_and_key(void **state)
 static void a_truncated_file_is_refused(void **state)
 {
     struct damage d;
-    static const size_t sizes[] = {0,    1,     100,   151,   4095,  4096,
-                                   5000, 8192,  12288, 20000, 65536, 100000};
+    static const size_t sizes[] = {0,    1,    100,   151,   4095,  4096,
+                                   5000, 8192, 12288, 20000, 65536, 100000};
 
     (void)state;
     damage_init(&d);

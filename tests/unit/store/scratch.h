@@ -19,18 +19,19 @@ struct scratch {
     struct env *env;
 };
 
-static void scratch_open(struct scratch *scratch, uint64_t map_size)
+static inline void scratch_open(struct scratch *scratch, uint64_t map_size)
 {
     struct error err;
 
-    if (env_open(&(struct env_options){.dir = scratch->dir,
-                                       .create = true,
-                                       .map_size_bytes = map_size != 0 ? map_size : 1u << 28},
-                 &scratch->env, &err) != GW_OK)
+    if (env_open(
+            &(struct env_options){.dir = scratch->dir,
+                                  .create = true,
+                                  .map_size_bytes = map_size != 0 ? map_size : 1u << 28},
+            &scratch->env, &err) != GW_OK)
         fail_msg("%s", err.text);
 }
 
-static void scratch_init(struct scratch *scratch)
+static inline void scratch_init(struct scratch *scratch)
 {
     /* In memory where there is such a place: these tests flush a great deal. */
     *scratch = (struct scratch){.dir = "/dev/shm/gw-unit-store-XXXXXX"};
@@ -40,13 +41,13 @@ static void scratch_init(struct scratch *scratch)
     }
 }
 
-static void scratch_close(struct scratch *scratch)
+static inline void scratch_close(struct scratch *scratch)
 {
     env_close(scratch->env);
     scratch->env = NULL;
 }
 
-static void scratch_deinit(struct scratch *scratch)
+static inline void scratch_deinit(struct scratch *scratch)
 {
     char command[128];
 
@@ -58,8 +59,8 @@ static void scratch_deinit(struct scratch *scratch)
 static inline void put_text(struct txn *txn, enum env_table table, const char *key,
                             const char *value)
 {
-    assert_int_equal(
-        txn_put(txn, table, slice_from_string(key), slice_from_string(value)), GW_OK);
+    assert_int_equal(txn_put(txn, table, slice_from_string(key), slice_from_string(value)),
+                     GW_OK);
 }
 
 #endif

@@ -115,7 +115,7 @@ static void an_append_completes_only_once_it_is_durable(void **state)
     assert_true(store_step(f.store, 0, &next)); /* commits: not durable yet */
     assert_int_equal(completed(&f, NULL), 0);
     assert_int_equal(store_durable(f.store), 0);
-    assert_int_equal(next, 0); /* step again at once */
+    assert_int_equal(next, 0);                  /* step again at once */
     assert_true(store_step(f.store, 0, &next)); /* nothing behind it: syncs */
     assert_int_equal(completed(&f, NULL), 1);
     assert_int_equal(store_durable(f.store), job.sequence);
@@ -204,10 +204,10 @@ static void a_snapshot_job_needs_no_flush_of_its_own(void **state)
 {
     struct fixture f;
     struct store_job append = append_job(two_entries, 2, 1);
-    struct store_job snapshot = {.type = STORE_SNAPSHOT,
-                                 .trailing = 1,
-                                 .label = {.index = 2, .term = 1, .conf_index = 1,
-                                           .conf = {"conf", 4}}};
+    struct store_job snapshot = {
+        .type = STORE_SNAPSHOT,
+        .trailing = 1,
+        .label = {.index = 2, .term = 1, .conf_index = 1, .conf = {"conf", 4}}};
     struct slice value;
     struct txn *txn;
     uint64_t next;
@@ -233,7 +233,8 @@ static void a_snapshot_job_needs_no_flush_of_its_own(void **state)
 static void a_start_begins_where_the_state_ends(void **state)
 {
     struct fixture f;
-    struct store_job append = append_job(two_entries, 2, 1), applied = apply_job(2, SLICE("b=2"));
+    struct store_job append = append_job(two_entries, 2, 1),
+                     applied = apply_job(2, SLICE("b=2"));
     struct store_job vote = {.type = STORE_VOTE, .term = 3, .vote = 2};
     struct store_boot boot;
     struct error err;
@@ -285,7 +286,8 @@ static void an_io_error_halts_and_nothing_more_is_promised(void **state)
 {
     struct fixture f;
     static char large[400000];
-    struct store_entry entry = {.term = 1, .type = STORE_COMMAND, .bytes = {large, sizeof large}};
+    struct store_entry entry = {
+        .term = 1, .type = STORE_COMMAND, .bytes = {large, sizeof large}};
     struct store_job jobs[6], *last = NULL;
     struct store_job first = apply_job(1, SLICE("a=1"));
     struct record record;
@@ -417,9 +419,9 @@ static void the_history_keeps_the_last_thousand(void **state)
     for (uint64_t i = 1; i <= 1200; i++) {
         buffer_init(&entry, 0);
         history_pack_header(&entry, &(struct history_header){.item_count = 1});
-        history_pack_item(&entry, &(struct history_item){.key = i == 700 ? SLICE("gone")
-                                                                          : SLICE("other"),
-                                                         .action = HISTORY_DELETED});
+        history_pack_item(
+            &entry, &(struct history_item){.key = i == 700 ? SLICE("gone") : SLICE("other"),
+                                           .action = HISTORY_DELETED});
         assert_int_equal(history_append(txn, i * 2, buffer_slice(&entry)), GW_OK);
         buffer_deinit(&entry);
     }
@@ -460,7 +462,8 @@ static void the_history_keeps_64_mib(void **state)
 static void make_state(struct env *env, unsigned records)
 {
     struct txn *txn;
-    struct record_state state = {.applied = 40, .revision = 39, .conf_sequence = 12, .now_ms = 5};
+    struct record_state state = {
+        .applied = 40, .revision = 39, .conf_sequence = 12, .now_ms = 5};
     struct store_entry entry = {.term = 2, .type = STORE_COMMAND, .bytes = {"x", 1}};
     struct buffer scratch;
     char key[32];
@@ -470,9 +473,9 @@ static void make_state(struct env *env, unsigned records)
     assert_int_equal(env_begin_write(env, &txn), GW_OK);
     for (unsigned i = 0; i < records; i++) {
         snprintf(key, sizeof key, "route/%u", i);
-        assert_int_equal(record_put(txn, slice_from_string(key), slice_of(value, sizeof value),
-                                    i + 1),
-                         GW_OK);
+        assert_int_equal(
+            record_put(txn, slice_from_string(key), slice_of(value, sizeof value), i + 1),
+            GW_OK);
     }
     put_text(txn, ENV_SESSIONS, "csession", "answer");
     assert_int_equal(history_append(txn, 39, SLICE("entry")), GW_OK);
@@ -568,9 +571,9 @@ static void an_installed_dump_starts_no_earlier_than_its_state(void **state)
     struct scratch other;
     struct buffer dump;
     struct store_job *last = NULL;
-    struct store_job install = {.type = STORE_INSTALL,
-                                .label = {.index = 30, .term = 2, .conf_index = 1,
-                                          .conf = {"conf", 4}}};
+    struct store_job install = {
+        .type = STORE_INSTALL,
+        .label = {.index = 30, .term = 2, .conf_index = 1, .conf = {"conf", 4}}};
     struct store_boot boot;
     struct error err;
     uint64_t next;
@@ -594,10 +597,10 @@ static void an_installed_dump_starts_no_earlier_than_its_state(void **state)
     assert_int_equal(boot.first, 41);
     store_boot_free(&boot);
     /* A snapshot that the core takes below it does not pull the label down. */
-    struct store_job snapshot = {.type = STORE_SNAPSHOT,
-                                 .trailing = 1,
-                                 .label = {.index = 35, .term = 2, .conf_index = 1,
-                                           .conf = {"conf", 4}}};
+    struct store_job snapshot = {
+        .type = STORE_SNAPSHOT,
+        .trailing = 1,
+        .label = {.index = 35, .term = 2, .conf_index = 1, .conf = {"conf", 4}}};
     store_push(f.store, &snapshot);
     store_step(f.store, 0, &next);
     store_step(f.store, 5000, &next);
@@ -618,7 +621,8 @@ static void a_new_clusters_log_begins_with_its_configuration(void **state)
     (void)state;
     f_init(&f, 0);
     assert_int_equal(store_bootstrap(f.s.env, SLICE("conf"), two_entries, 2, &err), GW_OK);
-    assert_int_equal(store_bootstrap(f.s.env, SLICE("conf"), two_entries, 2, &err), GW_CONFLICT);
+    assert_int_equal(store_bootstrap(f.s.env, SLICE("conf"), two_entries, 2, &err),
+                     GW_CONFLICT);
     assert_int_equal(store_load(f.store, &boot, &err), GW_OK);
     assert_int_equal(boot.term, 1);
     assert_int_equal(boot.entry_count, 3);
