@@ -86,6 +86,8 @@ within() { # NAME LIMIT VALUE UNIT
         check "$1" awk -v value="$3" -v limit="$2" 'BEGIN { exit !(value != "" && value != "null" && value + 0 <= limit) }'
     fi
 }
+# is_true [jq options] CONDITION [FILE]: unlike jq -e, false when there is no input.
+is_true() { [ "$(jq "$@" 2>/dev/null)" = true ]; }
 now_ms() { date +%s%3N; }
 
 # Where node I shall listen. Kept over restarts.

@@ -35,7 +35,8 @@ lint_step() { # NAME COMMAND...
 lint_format() { lint_sources | xargs clang-format --dry-run -Werror; }
 
 # The database of the release build has every product file and test with its real flags; gcc's own flags mean
-# nothing to clang. One process per file, as many as there are processors.
+# nothing to clang. The analyzer looks at paths within a function only (shallow): a tenth of the time, and nearly all
+# of what it finds.
 lint_tidy() {
     configure release || return 1
     lint_sources | grep '\.c$' | while read -r file; do
@@ -43,7 +44,8 @@ lint_tidy() {
     done >build/lint.files
     [ -s build/lint.files ] || return 1
     xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p build/release \
-        --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-ignored-optimization-argument <build/lint.files
+        --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-ignored-optimization-argument \
+        --extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang --extra-arg=mode=shallow <build/lint.files
 }
 
 # Words that must not stand in a work tree: work left open, and paths or hosts of one machine.
@@ -71,11 +73,9 @@ lint_words() {
 
 # Each header says what it is for before anything else, and stands alone.
 lint_headers() {
-    status=0
-    for file in $(lint_sources | grep '\.h$' | grep -v '^tests/'); do
-        case $(head -c 2 "$file") in '/*') ;; *) echo "$file: begins without a comment on its purpose"; status=1 ;; esac
-    done
-    return $status
+    lint_sources | grep '\.h$' | grep -v '^tests/' >build/lint.files
+    xargs awk 'FNR == 1 && $0 !~ /^\/\*/ { print FILENAME ": begins without a comment on its purpose"; bad = 1 }
+        END { exit bad }' <build/lint.files
 }
 
 lint_shell() {
