@@ -42,6 +42,7 @@ struct member_node {
     struct store_answer last_answer;
     unsigned dumps_wanted;
     unsigned guards_off;
+    uint64_t map_size; /* 0: plenty */
     uint64_t snapshot_threshold;
     unsigned snapshot_trailing;
 };
@@ -120,7 +121,8 @@ static inline void node_open(struct cluster *cluster, uint64_t id)
     node->fsm = (struct fsm){cluster_commands, cluster_command_count};
     if (env_open(&(struct env_options){.dir = node->dir,
                                        .create = true,
-                                       .map_size_bytes = 1u << 28},
+                                       .map_size_bytes =
+                                           node->map_size != 0 ? node->map_size : 1u << 28},
                  &node->env, &err) != GW_OK)
         fail_msg("%s", err.text);
     if (store_open(

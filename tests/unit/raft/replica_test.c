@@ -235,6 +235,81 @@ static void leadership_is_handed_over_when_asked(void **state)
     cluster_deinit(&c);
 }
 
+/* A disk that is full: the leader's map ends after some writes. */
+static void an_io_error_halts_the_leader_and_no_acknowledged_write_is_lost(void **state)
+{
+    struct cluster c;
+    static char value[200001];
+    char key[32];
+    unsigned acknowledged = 0;
+    uint64_t small = 1;
+
+    (void)state;
+    memset(value, 'v', sizeof value - 1);
+    cluster_init(&c, 3);
+    c.nodes[small].map_size = 4u << 20;
+    cluster_open(&c);
+    cluster_leader(&c);
+    for (unsigned i = 0; i < 30; i++) {
+        uint64_t leader = cluster_leader(&c);
+
+        if (leader != small && view_of(&c.nodes[small]).state != REPLICA_HALTED &&
+            replica_transfer(c.nodes[leader].replica, small) == GW_OK)
+            cluster_run(&c, 50);
+        leader = cluster_leader(&c);
+        snprintf(key, sizeof key, "route/%u", i);
+        if (cluster_put(&c, key, value) == GW_OK)
+            acknowledged |= 1u << i;
+    }
+    assert_int_equal(view_of(&c.nodes[small]).state, REPLICA_HALTED);
+    assert_true(store_is_halted(c.nodes[small].store));
+    assert_true(acknowledged >> 29 == 1); /* the others went on */
+    for (unsigned i = 0; i < 30; i++) {
+        uint64_t leader = cluster_leader(&c);
+
+        snprintf(key, sizeof key, "route/%u", i);
+        if ((acknowledged >> i & 1) != 0)
+            assert_true(node_has(&c.nodes[leader], key, value));
+    }
+    assert_true(node_has(&c.nodes[small], "route/0", value)); /* still readable */
+    cluster_deinit(&c);
+}
+
+static void log_time_rises_no_faster_than_time(void **state)
+{
+    struct cluster c;
+    uint64_t began, last = 0;
+
+    (void)state;
+    cluster_init(&c, 3);
+    cluster_open(&c);
+    began = c.now_ms;
+    for (unsigned round = 0; round < 6; round++) {
+        char value[16];
+        uint64_t leader;
+
+        snprintf(value, sizeof value, "%u", round);
+        assert_int_equal(cluster_put(&c, "route/a", value), GW_OK);
+        cluster_run(&c, 700);
+        snprintf(value, sizeof value, "%u again", round);
+        assert_int_equal(cluster_put(&c, "route/a", value), GW_OK);
+        leader = cluster_leader(&c);
+        uint64_t now = state_of(&c.nodes[leader]).now_ms;
+        assert_true(now >= last);
+        assert_true(now <= c.now_ms - began);
+        if (round > 0)
+            assert_true(now > last + 600); /* and it does rise, elections or not */
+        last = now;
+        if (round % 2 == 1) { /* the next leader goes on from there */
+            node_close(&c, leader);
+            cluster_leader(&c);
+            node_open(&c, leader);
+        }
+    }
+    cluster_settle(&c);
+    cluster_deinit(&c);
+}
+
 static void a_disk_error_halts_the_member_and_the_others_go_on(void **state)
 {
     struct cluster c;
@@ -268,6 +343,8 @@ int main(void)
         cmocka_unit_test(a_lagging_follower_gets_a_dump),
         cmocka_unit_test(a_lone_founder_leads_at_once_and_grows),
         cmocka_unit_test(leadership_is_handed_over_when_asked),
+        cmocka_unit_test(an_io_error_halts_the_leader_and_no_acknowledged_write_is_lost),
+        cmocka_unit_test(log_time_rises_no_faster_than_time),
         cmocka_unit_test(a_disk_error_halts_the_member_and_the_others_go_on),
     };
 

@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-static const struct roster_options options = {.voters = 7, .stable_ms = 1000, .lag = 10};
+static const struct roster_options options = {
+    .voters = 7, .stable_ms = 1000, .grow_ms = 1000, .lag = 10};
 
 static struct replica_view view_of(uint64_t last)
 {
@@ -162,6 +163,31 @@ static void who_wishes_to_stand_by_loses_the_vote(void **state)
                   REPLICA_STANDBY);
 }
 
+static void a_young_cluster_grows_sooner_than_a_grown_one(void **state)
+{
+    struct roster roster = {0};
+    struct roster_options young = {
+        .voters = 7, .stable_ms = 1000, .grow_ms = 100, .lag = 10};
+    struct replica_view view = view_of(100);
+    struct roster_node nodes[] = {{.id = 1, .reachable = true},
+                                  {.id = 7, .reachable = true},
+                                  {.id = 9, .reachable = true},
+                                  {.id = 11, .reachable = true},
+                                  {.id = 13, .reachable = true}};
+
+    (void)state;
+    add_server(&view, 1, REPLICA_VOTER, 100);
+    for (int i = 1; i < 5; i++)
+        add_server(&view, nodes[i].id, REPLICA_STANDBY, 100);
+    roster_next(&roster, &young, &view, nodes, 5, 1);
+    assert_change(roster_next(&roster, &young, &view, nodes, 5, 101), ROSTER_ASSIGN, 7,
+                  REPLICA_VOTER);
+    view.servers[1].role = view.servers[2].role = REPLICA_VOTER;
+    assert_change(roster_next(&roster, &young, &view, nodes, 5, 900), ROSTER_NOTHING, 0, 0);
+    assert_change(roster_next(&roster, &young, &view, nodes, 5, 1001), ROSTER_ASSIGN, 11,
+                  REPLICA_VOTER);
+}
+
 static void only_the_leader_changes_anything(void **state)
 {
     struct roster roster = {0};
@@ -185,6 +211,7 @@ int main(void)
         cmocka_unit_test(voters_spread_over_regions),
         cmocka_unit_test(a_node_without_a_record_is_removed_but_never_the_last_voter),
         cmocka_unit_test(who_wishes_to_stand_by_loses_the_vote),
+        cmocka_unit_test(a_young_cluster_grows_sooner_than_a_grown_one),
         cmocka_unit_test(only_the_leader_changes_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
