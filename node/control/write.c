@@ -52,17 +52,29 @@ static enum result fail(struct write *write, enum result result)
     return result;
 }
 
+/* Whether nothing is wrong but that what shall be deleted is not there. */
+static bool all_not_found(const struct problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct problem *problem = &problems->items[i];
+        if (!problem->is_warning && !slice_equal(problem->code, SLICE("not_found")))
+            return false;
+    }
+    return true;
+}
+
 /* The sentence of a refusal is its first error. */
 static enum result fail_problems(struct write *write)
 {
     struct slice first = problems_first(&write->problems);
     size_t more = write->problems.errors - 1;
+    enum result code = all_not_found(&write->problems) ? GW_NOT_FOUND : GW_INVALID;
 
     if (more == 0)
-        error_set(&write->err, GW_INVALID, "%.*s", SLICE_ARG(first));
+        error_set(&write->err, code, "%.*s", SLICE_ARG(first));
     else
-        error_set(&write->err, GW_INVALID, "%.*s (and %zu more)", SLICE_ARG(first), more);
-    return fail(write, GW_INVALID);
+        error_set(&write->err, code, "%.*s (and %zu more)", SLICE_ARG(first), more);
+    return fail(write, code);
 }
 
 static enum result no_memory(struct write *write)
