@@ -130,7 +130,6 @@ static void write_body(struct buffer *body, const struct files *files, const cha
     struct emit emit;
 
     emit_init(&emit, body, false);
-    emit_object(&emit);
     source_emit_objects(&emit, &files->source);
     if (message != NULL) {
         emit_key(&emit, "message");
