@@ -15,14 +15,14 @@ until serves 2 /hello || [ $(($(now_ms) - started)) -gt 10000 ]; do :; done
 within "a lone node serves its last configuration" 1000 $(($(now_ms) - started)) ms
 load_start 2 alone
 
-is_without_leader() { gw 2 cluster status -o json 2>/dev/null | jq -e '.health == "no-quorum" and .stale == true and .leader == null' >/dev/null; }
+is_without_leader() { gw 2 cluster status -o json 2>/dev/null | is_true '.health == "no-quorum" and .stale == true and .leader == null' >/dev/null; }
 check "it knows that it is alone" wait_until 10 is_without_leader
 started=$(now_ms)
 expect 6 "a write exits 6" gw 2 apply -f <(route late /late)
 within "the refusal comes" 3500 $(($(now_ms) - started)) ms
 says "and says of whom there are too few, what goes on, and what next" 'no quorum: 1 of 3 voters' "revision $revision" '^next: |next: gwctl'
 expect 6 "as JSON too" gw 2 apply -f <(route late /late) -o json
-check "the problem is 503 no_quorum" jq -e '.status == 503 and .code == "no_quorum"' "$dir/err"
+check "the problem is 503 no_quorum" is_true '.status == 503 and .code == "no_quorum"' "$dir/err"
 code=$(curl -s --max-time 5 --unix-socket "${data[2]}/admin.sock" -o "$dir/out" -w '%{http_code} %{content_type}' \
     -H 'content-type: application/json' -d '{"objects":[]}' http://gwd/v1/apply)
 expect 6 "a delete exits 6" gw 2 delete route hello
@@ -47,5 +47,5 @@ expect 0 "and takes writes" gw 2 apply -f <(route late /late)
 check "which are served by all" wait_until 5 all_serve /late
 answer=$(load_stop alone)
 note "load: $answer"
-check "no request failed at the lone node" jq -e '.failures == 0 and .requests > 100' <<<"$answer"
+check "no request failed at the lone node" is_true '.failures == 0 and .requests > 100' <<<"$answer"
 tap_end

@@ -33,7 +33,7 @@ within "a route applied at a follower is served by all three" 100 "$median" ms
 # The same again changes nothing.
 before=$(gw 1 cluster status -o json | jq -r .revision)
 expect 0 "the same file again" gw "$follower" apply -f <(basic) -o json
-check "changes nothing and says so" jq -e '.changed == false and all(.objects[]; .action == "unchanged")' "$dir/out"
+check "changes nothing and says so" is_true '.changed == false and all(.objects[]; .action == "unchanged")' "$dir/out"
 check "makes no new revision" [ "$(gw 1 cluster status -o json | jq -r .revision)" = "$before" ]
 
 # diff tells the same by its exit code.
@@ -44,7 +44,7 @@ says "and names the object and the values" 'Route/new-1' '/elsewhere'
 # What export prints, apply takes, and nothing changes.
 gw "$follower" export >"$dir/export.yaml"
 expect 0 "what was exported is applied" gw "$follower" apply -f "$dir/export.yaml" -o json
-check "and changes nothing" jq -e '.changed == false and (.objects | length) == 10' "$dir/out"
+check "and changes nothing" is_true '.changed == false and (.objects | length) == 10' "$dir/out"
 
 expect 0 "a route is deleted at a follower" gw "$follower" delete route new-1
 check "and all three answer 404" wait_until 5 all_serve /new-1 404

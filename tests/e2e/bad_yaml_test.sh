@@ -50,7 +50,7 @@ check "nothing is on stdout" [ ! -s out ]
 expect 8 "validate says the same without the cluster" "$GW_BIN/gwctl" validate -f bad.yaml
 says "with the place" '^bad\.yaml:24:3: error: unknown field'
 expect 8 "as JSON" gw 1 apply -f bad.yaml -o json
-check "errors are a problem object on stderr" jq -e '.code == "invalid" and (.errors | length) >= 3 and
+check "errors are a problem object on stderr" is_true '.code == "invalid" and (.errors | length) >= 3 and
     all(.errors[]; has("file") and has("line") and has("column") and has("path") and has("code") and has("hint"))' err
 # What only the cluster can know comes back from it with the place in the file.
 route lost /lost | sed 's/service: hello/service: helo/' >lost.yaml
@@ -109,7 +109,7 @@ spec:
 YAML
 expect 0 "a field without effect yet is taken" gw 1 apply -f later.yaml
 says "with a warning at its place" '^later\.yaml:6:[0-9]+: warning: .*outlier.*no effect yet'
-check "and stored" jq -e '.spec.outlier.maxEjected == "20%"' <<<"$(gw 1 get service later -o json)"
+check "and stored" is_true '.spec.outlier.maxEjected == "20%"' <<<"$(gw 1 get service later -o json)"
 
 # A revision that is no longer the last one.
 old=$(basic | apply 1 -o json | jq -r .revision)
@@ -117,7 +117,7 @@ basic | sed 's,prefix: /hello},prefix: /moved},' | apply 1 >/dev/null
 expect 5 "a stale --if-revision exits 5" gw 1 apply -f <(basic) --if-revision "$old"
 says "and names what changed" 'changed since: .*hello' '^next: '
 expect 5 "as JSON" gw 1 apply -f <(basic) --if-revision "$old" -o json
-check "the problem lists the changed keys" jq -e '.code == "conflict" and (.changed | length) == 1' err
+check "the problem lists the changed keys" is_true '.code == "conflict" and (.changed | length) == 1' err
 new=$(gw 1 cluster status -o json | jq -r .revision)
 expect 0 "with the right revision it is applied" gw 1 apply -f <(basic) --if-revision "$new"
 tap_end

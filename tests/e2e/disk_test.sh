@@ -41,7 +41,7 @@ says "and names it" "${name[$sick]} .*halted"
 for which in sick well; do
     answer=$(load_stop $which)
     note "load at the $which node: $answer"
-    check "no request failed at the $which node" jq -e '.failures == 0 and .requests > 50' <<<"$answer"
+    check "no request failed at the $which node" is_true '.failures == 0 and .requests > 50' <<<"$answer"
 done
 
 # The disk is well again: a restart brings the member back.

@@ -47,7 +47,7 @@ passed() { [ $(($(now_ms) - draining_since)) -ge 3000 ]; }
 wait_until 5 passed
 answer=$(load_stop draining)
 note "load at the draining node: $answer"
-check "no request failed there" jq -e '.failures == 0 and .requests > 100' <<<"$answer"
+check "no request failed there" is_true '.failures == 0 and .requests > 100' <<<"$answer"
 draining=${pid[$old]}
 pid[$old]=
 is_over() { ! kill -0 "$draining" 2>/dev/null; }
@@ -58,7 +58,7 @@ note "gwd ended $(($(now_ms) - draining_since)) ms after TERM with $status"
 check "and exits 0" [ $status = 0 ]
 answer=$(load_stop other)
 note "load at another node: $answer"
-check "no request failed at another node" jq -e '.failures == 0 and .requests > 100' <<<"$answer"
+check "no request failed at another node" is_true '.failures == 0 and .requests > 100' <<<"$answer"
 new=$(leader)
 check "no vote had to be called twice for it" [ "$(($(gw "$new" cluster status -o json | jq .term) - term))" -le 1 ]
 expect 0 "writes go on" gw "$new" apply -f <(route after /after)

@@ -37,6 +37,6 @@ expect 0 "writes go on" gw 1 apply -f <(route after /after)
 check "and are served by all" wait_until 5 all_serve /after
 answer=$(load_stop calm)
 note "load: $answer"
-check "no request failed" jq -e '.failures == 0 and .requests > 100' <<<"$answer"
+check "no request failed" is_true '.failures == 0 and .requests > 100' <<<"$answer"
 check "the visited node lives" kill -0 "${pid[1]}"
 tap_end

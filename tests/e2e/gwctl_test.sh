@@ -10,7 +10,7 @@ cd "$dir" || exit 1
 export XDG_CONFIG_HOME=$dir/config
 mkdir "$XDG_CONFIG_HOME"
 shape() { # NAME JQ-CONDITION over out
-    check "$1" jq -e "$2" out
+    check "$1" is_true "$2" out
 }
 
 # Shapes.
@@ -41,7 +41,7 @@ shape "explain has its keys" '(keys - ["path","upstream","stale"]) == ["endpoint
 expect 0 "explain of what has no route" gw 1 explain GET http://demo.example/nothing -o json
 shape "says so, and why the others were skipped" '.route == null and (.result | test("no_route"))'
 expect 4 "get of what is not there" gw 1 get route nothing -o json
-check "a problem has its keys" jq -e '(keys) == ["changed","code","detail","errors","revision","status","title","type"] and .status == 404 and .code == "not_found"' err
+check "a problem has its keys" is_true '(keys) == ["changed","code","detail","errors","revision","status","title","type"] and .status == 404 and .code == "not_found"' err
 expect 4 "as text" gw 1 get route nothing
 says "with the next step" "nothing" '^next: gwctl '
 
@@ -136,7 +136,7 @@ check "If-Match of another: 412" [ "$(api -X DELETE -H 'if-match: "1"' http://gw
 check "If-None-Match: * of what is there: 412" [ "$(jq '{apiVersion, kind, metadata: {name: .metadata.name}, spec}' out >/dev/null 2>&1; api -X PUT -H 'if-none-match: *' \
     -d '{"apiVersion":"gw/v1","kind":"Route","metadata":{"name":"hello"},"spec":{"service":"hello"}}' http://gwd/v1/resources/route/hello)" = 412 ]
 check "PATCH merges" [ "$(api -X PATCH -H "if-match: $etag" -d '{"spec":{"priority":7}}' http://gwd/v1/resources/route/hello)" = 200 ]
-check "what was patched is there, the rest too" jq -e '.spec.priority == 7 and .spec.service == "hello"' <<<"$(gw 1 get route hello -o json)"
+check "what was patched is there, the rest too" is_true '.spec.priority == 7 and .spec.service == "hello"' <<<"$(gw 1 get route hello -o json)"
 body='{"objects":[{"apiVersion":"gw/v1","kind":"Route","metadata":{"name":"once"},"spec":{"match":{"hosts":["once.example"]},"service":"hello"}}]}'
 first=$(api -H 'idempotency-key: 42' -d "$body" http://gwd/v1/apply; jq -r .revision out)
 gw 1 delete route once >/dev/null

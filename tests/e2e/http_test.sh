@@ -200,7 +200,7 @@ get /hello -H 'x-canary: 1'
 check "split by a header takes the other service" [ "$(header x-upstream)" = next ]
 get /nowhere
 check "no route: 404 no_route" [ "$code $(header gw-reason)" = "404 no_route" ]
-check "as a problem with reason and request id" jq -e --arg id "$(header x-request-id)" \
+check "as a problem with reason and request id" is_true --arg id "$(header x-request-id)" \
     '.status == 404 and .reason == "no_route" and .requestId == $id and has("type") and has("title")' body
 check "of its media type" [ "$(header content-type)" = application/problem+json ]
 get /hello/preferred; check "the longer prefix wins" [ "$code" = 207 ]

@@ -46,7 +46,7 @@ expect 8 "what is no token is refused" join 3 nonsense
 gw 1 cluster token create --uses 5 -o json >"$dir/revoked.json"
 id=$(jq -r .id "$dir/revoked.json")
 expect 0 "tokens are listed" gw 1 cluster token list -o json
-check "with id and uses, without a secret" jq -e --arg id "$id" '.items[] | select(.id == $id) | has("expires") and (has("token") or has("secret") | not)' "$dir/out"
+check "with id and uses, without a secret" is_true --arg id "$id" '.items[] | select(.id == $id) | has("expires") and (has("token") or has("secret") | not)' "$dir/out"
 expect 0 "a token is revoked" gw 1 cluster token revoke "$id"
 expect 7 "a revoked token is refused" join 3 "$(jq -r .token "$dir/revoked.json")"
 expect 4 "revoking it again finds nothing" gw 1 cluster token revoke "$id"
@@ -79,7 +79,7 @@ says "naming who lives there" "${name[1]}"
 expect 0 "three become three voters" gw 1 cluster wait --voters 3 --healthy --timeout 30s
 expect 0 "a fourth joins" join 4 "$good"
 node_start 4
-four() { gw 1 cluster members -o json | jq -e '.members | length == 4 and all(.[]; .state == "leader" or .state == "follower")' >/dev/null; }
+four() { gw 1 cluster members -o json | is_true '.members | length == 4 and all(.[]; .state == "leader" or .state == "follower")' >/dev/null; }
 check "and is reached" wait_until 15 four
 basic | apply 1 >/dev/null
 check "it serves" wait_until 10 serves 4 /hello
@@ -91,7 +91,7 @@ says "a line each" '^NODE +REGION +ROLE +STATE' '^eu-1 +eu +voter' '^us-1 +us ' 
 gw 1 cluster members -o name >"$dir/out"
 check "names alone" [ "$(sort "$dir/out" | tr '\n' ' ')" = "ap-1 eu-1 eu-2 us-1 " ]
 gw 1 cluster members -o json >"$dir/out"
-check "as JSON every key is there" jq -e 'has("revision") and has("stale") and all(.members[]; (keys - ["connections","digest"]) ==
+check "as JSON every key is there" is_true 'has("revision") and has("stale") and all(.members[]; (keys - ["connections","digest"]) ==
     ["admin","id","lag","lastSeenMs","name","peer","region","revision","role","state","version","zone"] and (.id | type) == "string")' "$dir/out"
 
 # Regions.

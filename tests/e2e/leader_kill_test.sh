@@ -28,7 +28,7 @@ says "by name" "${name[$old]} .*unreachable"
 for which in a b; do
     answer=$(load_stop $which)
     note "load $which: $answer"
-    check "no request failed at the node with load $which" jq -e '.failures == 0 and .requests > 100' <<<"$answer"
+    check "no request failed at the node with load $which" is_true '.failures == 0 and .requests > 100' <<<"$answer"
 done
 
 # It comes back and catches up.

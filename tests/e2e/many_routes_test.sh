@@ -23,7 +23,7 @@ cost() { # PATH NAME: into $us
         before=$(cpu)
         answer=$(tool load "127.0.0.1:${proxy[2]}" demo.example "$1" 2 0 '' 15000)
         after=$(cpu)
-        jq -e '.failures == 0' <<<"$answer" >/dev/null || not_ok "no request failed: $answer"
+        is_true '.failures == 0' <<<"$answer" >/dev/null || not_ok "no request failed: $answer"
         this=$(((after - before) * 1000000 / ticks))
         [ -n "$least" ] && [ "$this" -ge "$least" ] || least=$this
     done
