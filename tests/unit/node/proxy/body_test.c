@@ -13,7 +13,7 @@ static int set_up(void **state)
     snprintf(yaml, sizeof yaml,
              "apiVersion: gw/v1\nkind: Listener\nmetadata: {name: http}\n"
              "spec:\n  bind: \"127.0.0.1:8080\"\n  protocols: [http/1.1]\n"
-             "  limits: {bodyBytes: 1GiB, writeStall: 400ms, headerTimeout: 300ms, idle: "
+             "  limits: {bodyBytes: 1GiB, writeStall: 2s, headerTimeout: 300ms, idle: "
              "300ms}\n---\n"
              "apiVersion: gw/v1\nkind: Service\nmetadata: {name: one}\n"
              "spec: {endpoints: [{name: one-1, address: \"127.0.0.1:%u\"}]}\n---\n"

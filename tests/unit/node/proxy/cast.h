@@ -572,10 +572,10 @@ static void visitor_drop(struct visitor *visitor, size_t size)
     visitor->size -= size;
 }
 
-/* The value of a header, in a static place; NULL if there is none. */
+/* The value of a header, in a place of this thread; NULL if there is none. */
 static UNUSED const char *header_of(const struct answer *answer, const char *name)
 {
-    static char value[4096];
+    static _Thread_local char value[4096];
     char pattern[128];
     snprintf(pattern, sizeof pattern, "\r\n%s: ", name);
     const char *at = strcasestr(answer->head, pattern);
