@@ -82,7 +82,6 @@ static void replica_changed(void *owner)
     struct member *member = owner;
 
     member->view_wanted = true;
-    roster_reset(&member->roster);
 }
 
 /* A dump for one peer, built on the pool from a read transaction. */
@@ -114,7 +113,7 @@ static void dump_built(uv_work_t *work, int status)
         /* An empty dump tells the replica that there will be none. */
         replica_dump_ready(member->replica, job->to,
                            job->result == GW_OK ? buffer_slice(&job->dump)
-                                                  : slice_of("", 0));
+                                                : slice_of("", 0));
         settle(member);
     }
     buffer_deinit(&job->dump);
@@ -306,8 +305,10 @@ static void keep_roster(struct member *member, uint64_t now_ms)
     struct replica_view view;
 
     replica_view(member->replica, &view);
-    if (view.state != REPLICA_LEADER)
+    if (view.state != REPLICA_LEADER) {
+        roster_reset(&member->roster);
         return;
+    }
     for (size_t i = 0; i < member->node_count; i++) {
         const struct member_node *node = &member->nodes[i];
         struct peer *peer = peers_find(&member->peers, node->id);

@@ -70,11 +70,10 @@ static unsigned voters_in_region(const struct replica_view *view,
 
 /* The stand-by to promote: caught up for long enough, asked for by name before
  * automatic, then from the region with the fewest voters, then the oldest. */
-static const struct roster_node *best_standby(struct roster *roster,
-                                              const struct roster_options *options,
-                                              const struct replica_view *view,
-                                              const struct roster_node *nodes, size_t count,
-                                              uint64_t now_ms, unsigned *ret_ready)
+static const struct roster_node *
+best_standby(struct roster *roster, const struct roster_options *options,
+             const struct replica_view *view, const struct roster_node *nodes, size_t count,
+             uint64_t stable_ms, uint64_t now_ms, unsigned *ret_ready)
 {
     const struct roster_node *best = NULL;
     unsigned best_region = 0;
@@ -89,7 +88,7 @@ static const struct roster_node *best_standby(struct roster *roster,
                        server->match + options->lag >= view->last && server->match > 0;
         uint64_t since = caught_up_since(roster, node->id, is_near, now_ms);
 
-        if (since == 0 || now_ms - since < options->stable_ms)
+        if (since == 0 || now_ms - since < stable_ms)
             continue;
         (*ret_ready)++;
         unsigned region = voters_in_region(view, nodes, count, node->region);
@@ -140,7 +139,8 @@ struct roster_change roster_next(struct roster *roster,
 
     unsigned ready;
     const struct roster_node *best =
-        best_standby(roster, options, view, nodes, node_count, now_ms, &ready);
+        best_standby(roster, options, view, nodes, node_count,
+                     voters < 3 ? options->grow_ms : options->stable_ms, now_ms, &ready);
     /* Leaving an odd number needs the stand-by after this one to be ready too. */
     bool is_way_on = voters % 2 == 0 || voters + ready >= voters + 2;
     if (voters < target && best != NULL && is_way_on)

@@ -28,6 +28,7 @@ struct roster_node {
 struct roster_options {
     unsigned voters;    /* at most this many: 1, 3, 5, 7 */
     uint64_t stable_ms; /* caught up and reachable for so long before promotion; 10,000 */
+    uint64_t grow_ms;   /* instead, while there are fewer than three voters; 500 */
     uint64_t lag;       /* entries behind that still count as caught up; 250 */
 };
 

@@ -113,7 +113,7 @@ static bool fenced(const struct control *control)
         const struct cluster_spec *cluster =
             control->visible == NULL ? NULL : catalog_cluster(&control->visible->catalog);
         fence = cluster != NULL && cluster->fence == FENCE_MINORITY ? CONTROL_FENCE_MINORITY
-                                                                     : CONTROL_FENCE_NONE;
+                                                                    : CONTROL_FENCE_NONE;
     }
     return fence == CONTROL_FENCE_MINORITY && control_leader(control) == 0;
 }
@@ -273,13 +273,13 @@ static void tell_record(struct control *control)
                                               .wall_ms = instant_wall_ms(),
                                               .actor = slice_from_string(self->name)};
         if (node_update_encode(&payload, &header, &record))
-            control->is_telling = control_call(control, MEMBER_PROPOSE,
-                                               buffer_slice(&payload), 0, 0, record_told, NULL);
+            control->is_telling = control_call(
+                control, MEMBER_PROPOSE, buffer_slice(&payload), 0, 0, record_told, NULL);
     } else {
         buffer_append_byte(&payload, 'N');
         node_record_pack(&payload, &record);
-        control->is_telling = control_call(control, MEMBER_FORWARD, buffer_slice(&payload), 0,
-                                           0, record_told, NULL);
+        control->is_telling = control_call(control, MEMBER_FORWARD, buffer_slice(&payload),
+                                           0, 0, record_told, NULL);
     }
     buffer_deinit(&payload);
 }
@@ -300,9 +300,9 @@ static void take_visible(struct control *control, uint64_t index, uint64_t revis
         log_event(LOG_ERROR, "control", "node records unreadable",
                   LOG_STR("why", result_text(result)));
     } else {
-        bool changed =
-            nodes.count != control->nodes.count ||
-            memcmp(nodes.items, control->nodes.items, nodes.count * sizeof *nodes.items) != 0;
+        bool changed = nodes.count != control->nodes.count ||
+                       memcmp(nodes.items, control->nodes.items,
+                              nodes.count * sizeof *nodes.items) != 0;
         control->nodes = nodes;
         if (changed) {
             char region[64], zone[64];
@@ -330,11 +330,12 @@ static void take_view(struct control *control, struct member_view *view)
     control->view = view;
     bool is_leader = control_is_leader(control);
     if (old_leader != control_leader(control)) {
-        const struct node_entry *leader = nodes_by_id(&control->nodes, view->replica.leader);
-        log_event(LOG_INFO, "control",
-                  view->replica.leader == 0 ? "no leader" : "leader known",
-                  LOG_U64("term", view->replica.term), LOG_U64("leader", view->replica.leader),
-                  LOG_STR("name", leader == NULL ? "" : leader->name));
+        const struct node_entry *leader =
+            nodes_by_id(&control->nodes, view->replica.leader);
+        log_event(
+            LOG_INFO, "control", view->replica.leader == 0 ? "no leader" : "leader known",
+            LOG_U64("term", view->replica.term), LOG_U64("leader", view->replica.leader),
+            LOG_STR("name", leader == NULL ? "" : leader->name));
     }
     if (was_leader && (!is_leader || view->replica.term != control->proposer_term))
         proposer_lost(&control->proposer);
@@ -343,8 +344,9 @@ static void take_view(struct control *control, struct member_view *view)
     if (view->replica.state == REPLICA_HALTED && !control->is_halted) {
         control->is_halted = true;
         log_event(LOG_ERROR, "control", "member halted",
-                  LOG_STR("effect", "traffic is served from memory; see the log above, mend "
-                                    "the disk, restart"));
+                  LOG_STR("effect",
+                          "traffic is served from memory; see the log above, mend "
+                          "the disk, restart"));
         if (control->options.exit_on_disk_error)
             control_end(control, GW_IO, "the log cannot be written (onDiskError: exit)");
     }
@@ -404,7 +406,8 @@ static void expire_waits(struct control *control)
     }
     while ((link = list_take_first(&expired)) != NULL) {
         struct request *request = container_of(link, struct request, lag_link);
-        request_fail(request, GW_TIMEOUT, "this node has not caught up with the leader yet");
+        request_fail(request, GW_TIMEOUT,
+                     "this node has not caught up with the leader yet");
     }
 }
 
@@ -459,7 +462,8 @@ static void on_signal(uv_signal_t *handle, int number)
         control->options.stopping(control->options.owner);
     control_status_send(control);
     if (control_is_leader(control) && control->view->replica.server_count > 1)
-        control_call(control, MEMBER_TRANSFER, (struct slice){0}, 0, 0, transfer_done, NULL);
+        control_call(control, MEMBER_TRANSFER, (struct slice){0}, 0, 0, transfer_done,
+                     NULL);
     if (!control->has_side) {
         control_end(control, GW_OK, "");
         return;
@@ -540,11 +544,11 @@ static enum result check_cluster(struct control *control, struct error *err)
     result = meta_cluster_get(txn, &id);
     if (result == GW_OK &&
         !slice_equal(id, slice_from_string(control->options.identity.cluster_id)))
-        error_set(err, result = GW_FOREIGN,
-                  "the data of '%s' belongs to cluster %.*s, its identity to cluster %s: put "
-                  "back the directory as it was",
-                  control->options.data_dir, SLICE_ARG(id),
-                  control->options.identity.cluster_id);
+        error_set(
+            err, result = GW_FOREIGN,
+            "the data of '%s' belongs to cluster %.*s, its identity to cluster %s: put "
+            "back the directory as it was",
+            control->options.data_dir, SLICE_ARG(id), control->options.identity.cluster_id);
     else if (result != GW_OK && result != GW_NOT_FOUND)
         error_set(err, result, "read the store: %s", result_text(result));
     else
@@ -641,7 +645,8 @@ static void raft_times(const struct control *control, struct member_options *opt
 
     options->heartbeat_ms = 50;
     options->election_ms = 300;
-    options->roster = (struct roster_options){.voters = 7, .stable_ms = 10000, .lag = 250};
+    options->roster = (struct roster_options){
+        .voters = 7, .stable_ms = 10000, .grow_ms = 500, .lag = 250};
     if (cluster == NULL)
         return;
     if (cluster->raft.profile == PROFILE_WAN) {
@@ -710,7 +715,8 @@ static enum result start_all(struct control *control, struct error *err)
     uv_timer_start(&control->second, on_tick, TICK_MS, TICK_MS);
     control->is_started = true;
     control_status_send(control);
-    log_event(LOG_INFO, "control", "started", LOG_STR("node", control->options.identity.name),
+    log_event(LOG_INFO, "control", "started",
+              LOG_STR("node", control->options.identity.name),
               LOG_STR("region", control->region),
               LOG_U64("revision", control->visible->catalog.revision),
               LOG_U64("took_ms", instant_monotonic_ms() - control->started_ms));
