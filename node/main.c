@@ -386,7 +386,9 @@ static enum result serve(struct node *node, struct error *err)
 
     if (control_open(&node->loop, &options, &node->control, err) != GW_OK)
         return err->code;
-    if (start_workers(node, err) != GW_OK)
+    /* Only now: a control that fails to open runs the loop until it is empty. */
+    if (mailbox_open(&node->mailbox, &node->loop, worker_said, node, err) != GW_OK ||
+        start_workers(node, err) != GW_OK)
         return err->code;
     const struct control_side side = {.owner = node,
                                       .workers = node->worker_count,
@@ -406,8 +408,6 @@ static enum result run(struct node *node, struct error *err)
     node->metrics = metrics_new(MAX_SERIES);
     if (node->metrics == NULL)
         return error_set(err, GW_NO_MEMORY, "make the metrics");
-    if (mailbox_open(&node->mailbox, &node->loop, worker_said, node, err) != GW_OK)
-        return err->code;
     serve(node, err);
     for (unsigned i = 0; i < node->worker_count; i++)
         worker_stop(node->workers[i]);
