@@ -166,6 +166,11 @@ void node_crash(struct sim_node *node, bool power)
     sim->counts.crashes++;
     node->is_alive = false;
     node->epoch++; /* whatever closing calls back is of no account */
+    const struct replica_counters *counters = replica_counters(node->replica);
+    sim->counts.snapshots += counters->snapshots_taken;
+    sim->counts.installs += counters->dumps_installed;
+    for (int i = 0; i < 11; i++)
+        sim->counts.guard_hits[i] += counters->guard_hits[i];
     replica_close(node->replica);
     store_close(node->store);
     node->replica = NULL;
@@ -179,15 +184,23 @@ void node_crash(struct sim_node *node, bool power)
 
 /* ---- events ---- */
 
-static void plan_step(struct sim_node *node, uint64_t at_us)
+static void push_step(struct sim_node *node, uint64_t at_us)
 {
-    if (node->is_stepping && node->step_at_us <= at_us)
-        return;
-    node->is_stepping = true;
     node->step_at_us = at_us;
     sim_push(node->sim,
              (struct sim_event){
                  .at_us = at_us, .type = SIM_STEP, .node = node->id, .epoch = node->epoch});
+}
+
+/* One turn of the disk at a time: what is pushed meanwhile waits for the next, so a
+ * slow disk gathers work however often it is asked. */
+static void turn_disk(struct sim_node *node)
+{
+    if (node->is_stepping)
+        return;
+    node->is_stepping = true;
+    push_step(node, node->sim->now_us +
+                        sim_between(node->sim, node->disk_low_us, node->disk_high_us));
 }
 
 void node_settle(struct sim_node *node)
@@ -207,15 +220,15 @@ void node_settle(struct sim_node *node)
     }
     node->was_leader = is_leader;
     check_node(node);
-    plan_step(node, sim->now_us + sim_between(sim, node->disk_low_us, node->disk_high_us));
+    turn_disk(node);
 }
 
 static void step(struct sim_node *node, struct sim_event *event)
 {
     uint64_t next_us = UINT64_MAX;
 
-    if (!node->is_stepping || node->step_at_us != event->at_us)
-        return; /* moved to an earlier time, and done there */
+    if (node->step_at_us != event->at_us)
+        return; /* overtaken by an earlier turn */
     node->is_stepping = false;
     bool was_halted = store_is_halted(node->store);
     bool did_work = store_step(node->store, node->sim->now_us, &next_us);
@@ -223,10 +236,9 @@ static void step(struct sim_node *node, struct sim_event *event)
         sim_say(node->sim, "n%d store halted", node->id);
     check_node(node);
     if (did_work)
-        plan_step(node, node->sim->now_us +
-                            sim_between(node->sim, node->disk_low_us, node->disk_high_us));
-    if (next_us != UINT64_MAX)
-        plan_step(node, next_us > node->sim->now_us ? next_us : node->sim->now_us + 1);
+        turn_disk(node);
+    else if (next_us != UINT64_MAX)
+        push_step(node, next_us > node->sim->now_us ? next_us : node->sim->now_us + 1);
 }
 
 void node_event(struct sim_node *node, struct sim_event *event)

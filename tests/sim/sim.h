@@ -107,7 +107,8 @@ struct sim {
 
     int violations;
     struct {
-        uint64_t acks, reads, crashes, elections, dumps, messages, snapshots;
+        uint64_t acks, reads, crashes, elections, dumps, messages, snapshots, installs;
+        uint64_t guard_hits[11];
     } counts;
 };
 

@@ -194,8 +194,10 @@ static void run_events(struct sim *sim)
     }
 }
 
-static void dissolve(struct sim *sim)
+/* Prints what the seed saw, frees everything; the number of violations. */
+static int dissolve(struct sim *sim)
 {
+    int violations = sim->violations;
     struct sim_event event;
 
     for (int i = 1; i <= sim->node_count; i++) {
@@ -203,12 +205,29 @@ static void dissolve(struct sim *sim)
             node_crash(&sim->nodes[i], false);
         crash_env_free(sim->nodes[i].env);
     }
+    printf("seed %llu nodes %d events %llu acks %llu reads %llu crashes %llu elections "
+           "%llu snapshots %llu "
+           "dumps %llu installed %llu messages %llu index %llu violations %d trace %016llx "
+           "guards",
+           (unsigned long long)sim->options.seed, sim->node_count,
+           (unsigned long long)sim->events, (unsigned long long)sim->counts.acks,
+           (unsigned long long)sim->counts.reads, (unsigned long long)sim->counts.crashes,
+           (unsigned long long)sim->counts.elections,
+           (unsigned long long)sim->counts.snapshots, (unsigned long long)sim->counts.dumps,
+           (unsigned long long)sim->counts.installs,
+           (unsigned long long)sim->counts.messages,
+           (unsigned long long)sim->highest_committed, sim->violations,
+           (unsigned long long)sim->trace);
+    for (int i = 0; i < 11; i++)
+        printf(" %llu", (unsigned long long)sim->counts.guard_hits[i]);
+    printf("\n");
     while (sim_pop(sim, &event))
         free(event.bytes);
     free(sim->heap);
     free(sim->indices);
     free(sim->leaders);
     free(sim);
+    return violations;
 }
 
 int sim_run(const struct sim_options *options)
@@ -240,18 +259,5 @@ int sim_run(const struct sim_options *options)
     sim_push(sim, (struct sim_event){.at_us = 1500000, .type = SIM_FAULT});
     sim_push(sim, (struct sim_event){.at_us = options->seconds * 1000000, .type = SIM_END});
     run_events(sim);
-    printf("seed %llu nodes %d events %llu acks %llu reads %llu crashes %llu elections "
-           "%llu snapshots %llu "
-           "dumps %llu messages %llu index %llu violations %d trace %016llx\n",
-           (unsigned long long)options->seed, sim->node_count,
-           (unsigned long long)sim->events, (unsigned long long)sim->counts.acks,
-           (unsigned long long)sim->counts.reads, (unsigned long long)sim->counts.crashes,
-           (unsigned long long)sim->counts.elections,
-           (unsigned long long)sim->counts.snapshots, (unsigned long long)sim->counts.dumps,
-           (unsigned long long)sim->counts.messages,
-           (unsigned long long)sim->highest_committed, sim->violations,
-           (unsigned long long)sim->trace);
-    int violations = sim->violations;
-    dissolve(sim);
-    return violations;
+    return dissolve(sim);
 }
