@@ -136,7 +136,7 @@ static void send_head(struct exchange *exchange)
         return;
     }
     uint32_t per_try_ms = exchange->plan->retry.per_try_ms;
-    exchange->try_due_ms = core_after(exchange->worker, per_try_ms);
+    exchange->try_due_ms = per_try_ms == 0 ? UINT64_MAX : exchange->attempt_ms + per_try_ms;
     if (exchange->held != NULL &&
         (!exchange->keep_held ||
          exchange->held->size > exchange->plan->retry.buffer_bytes)) {
@@ -254,6 +254,7 @@ void attempt_start(struct exchange *exchange)
         exchange->tried[exchange->tried_count++] = index;
     exchange->endpoint = endpoint;
     exchange->attempt_us = at_us;
+    exchange->attempt_ms = core_now_ms(exchange->worker);
     exchange->took_us = 0;
     exchange->anything_sent = false;
     endpoint_live_begin(&endpoint->live);
@@ -297,8 +298,21 @@ static bool plan_retries(const struct exchange *exchange, enum outcome outcome)
     }
 }
 
-/* Waits and tries again, if it may. The attempt before has ended. */
-static bool try_again(struct exchange *exchange, enum outcome outcome)
+/* Seconds of Retry-After as the plan honours it, in milliseconds; 0: none. A date
+ * counts as none: clocks of others are not to be trusted. */
+static uint64_t retry_after_ms(const struct exchange *exchange,
+                               const struct http_message *message)
+{
+    uint64_t seconds;
+    if (!exchange->plan->retry.retry_after ||
+        !slice_parse_u64(message_value(message, HTTP_HEADER_RETRY_AFTER), &seconds))
+        return 0;
+    return seconds > 86400 ? UINT32_MAX : seconds * 1000;
+}
+
+/* Waits, for `least_ms` at least, and tries again, if it may. The attempt before
+ * has ended. */
+static bool try_again(struct exchange *exchange, enum outcome outcome, uint64_t least_ms)
 {
     const struct retry_plan *retry = &exchange->plan->retry;
     const struct target_service *target = exchange->service->target;
@@ -308,8 +322,10 @@ static bool try_again(struct exchange *exchange, enum outcome outcome)
     if (exchange->answer_started || !exchange->held_is_all ||
         !plan_retries(exchange, outcome))
         return false;
-    uint32_t wait_ms = retry_backoff_ms(&worker->rng, exchange->retries + 1u,
+    uint64_t wait_ms = retry_backoff_ms(&worker->rng, exchange->retries + 1u,
                                         retry->backoff_ms, retry->backoff_max_ms);
+    if (wait_ms < least_ms)
+        wait_ms = least_ms;
     uint64_t due_ms = core_now_ms(worker) + wait_ms;
     if (due_ms >= exchange->total_due_ms)
         return false;
@@ -349,7 +365,7 @@ void attempt_fail(struct exchange *exchange, enum outcome outcome)
         return;
     }
     attempt_end(exchange, outcome, false);
-    if (!try_again(exchange, outcome))
+    if (!try_again(exchange, outcome, 0))
         exchange_fail(exchange, reason_of(outcome));
 }
 
@@ -418,7 +434,7 @@ static void answer_begin(struct exchange *exchange, const struct http_message *m
             exchange->is_retrying = false;
             retry_budget_give(&live->budget);
         }
-        if (try_again(exchange, OUTCOME_ERROR_STATUS)) {
+        if (try_again(exchange, OUTCOME_ERROR_STATUS, retry_after_ms(exchange, message))) {
             exchange->is_retrying = false; /* not attempt_end's to give back */
             attempt_end(exchange, OUTCOME_ERROR_STATUS, false);
             exchange->is_retrying = true;

@@ -79,7 +79,8 @@ struct exchange {
     bool anything_sent;   /* the kernel took bytes of this attempt */
     bool head_sent;       /* to the upstream */
     bool upstream_broken; /* takes no more of the body; its answer may yet come */
-    uint64_t attempt_us;  /* when it began */
+    uint64_t attempt_ms;  /* when it began, by the loop's clock */
+    uint64_t attempt_us;  /* the same, finer */
     uint64_t took_us;     /* to the head of its answer; 0: not there yet */
 
     /* The answer. */

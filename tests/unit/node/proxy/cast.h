@@ -177,6 +177,9 @@ static bool origin_answer(struct origin *origin, int fd, const char *head, const
                    number == 204 ? "" : "Content-Length: 4\r\n");
         if (number != 204 && number != 304)
             write_text(fd, "body");
+    } else if (strcmp(path, "/later") == 0) {
+        write_text(fd,
+                   "HTTP/1.1 503 Busy\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n");
     } else if (strcmp(path, "/hang") == 0) {
         while (read(fd, text, sizeof text) > 0)
             ;

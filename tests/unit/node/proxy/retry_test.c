@@ -97,10 +97,15 @@ static void statuses_are_retried_as_the_policy_says(void **state)
     assert_null(header_of(&answer, "gw-reason"));
     answer_free(&answer);
     assert_int_equal(one.requests + two.requests, before + 3);
+    /* Told to come back after the deadline: not at all. */
+    ask(gateway.port, GET("/later"), &answer);
+    assert_int_equal(answer.status, 503);
+    answer_free(&answer);
+    assert_int_equal(one.requests + two.requests, before + 4);
     ask(gateway.port, GET("/status/500"), &answer);
     assert_int_equal(answer.status, 500);
     answer_free(&answer);
-    assert_int_equal(one.requests + two.requests, before + 4);
+    assert_int_equal(one.requests + two.requests, before + 5);
     gateway_stop(&gateway);
 }
 
