@@ -520,17 +520,28 @@ static uint64_t hook_wall_ms(void *owner)
 }
 
 /* Pool. */
-static bool hook_session_known(void *owner, const uint8_t *client)
+static bool hook_session_answer(void *owner, struct write *write)
 {
     struct control *control = owner;
+    struct store_answer answer = {0};
+    enum session_verdict verdict = SESSION_RUN;
+    struct record_state state;
     struct txn *txn;
-    struct slice value;
 
     if (env_begin_read(control->env, &txn) != GW_OK)
         return false;
-    bool known = txn_get(txn, ENV_SESSIONS, slice_of(client, 16), &value) == GW_OK;
+    if (record_state_get(txn, &state) != GW_OK ||
+        session_check(txn, slice_of(write->client, sizeof write->client), 1, state.now_ms,
+                      &verdict, &answer) != GW_OK)
+        verdict = SESSION_RUN;
     txn_abort(txn);
-    return known;
+    if (verdict != SESSION_REPEAT)
+        return false;
+    write->result = answer.result;
+    write->revision = answer.revision;
+    buffer_append_slice(&write->detail, answer.detail);
+    free((void *)(uintptr_t)answer.detail.data);
+    return true;
 }
 
 static enum result check_cluster(struct control *control, struct error *err)
@@ -616,7 +627,7 @@ enum result control_open(uv_loop_t *loop, const struct control_options *options,
                                          .visible = hook_visible,
                                          .regions = hook_regions,
                                          .wall_ms = hook_wall_ms,
-                                         .session_known = hook_session_known};
+                                         .session_answer = hook_session_answer};
     proposer_init(&control->proposer, &hooks);
     control->board = board_new();
     if (control->board == NULL)

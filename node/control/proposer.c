@@ -104,9 +104,9 @@ static void check_run(struct job *job)
     struct write *write = job->owner;
     struct proposer *proposer = write->proposer;
 
-    if (write->has_client && !write->dry_run && proposer->hooks.session_known != NULL)
+    if (write->has_client && !write->dry_run && proposer->hooks.session_answer != NULL)
         write->is_session_known =
-            proposer->hooks.session_known(proposer->hooks.owner, write->client);
+            proposer->hooks.session_answer(proposer->hooks.owner, write);
     write_check(write);
 }
 
@@ -116,21 +116,21 @@ static void check_done(struct job *job)
     struct proposer *proposer = write->proposer;
 
     proposer->checking = NULL;
-    if (proposer->is_rebuilding && write->base->is_tentative) {
+    if (write->is_session_known) {
+        finish(proposer, write, write->result);
+    } else if (proposer->is_rebuilding && write->base->is_tentative) {
         retry(proposer, write);
     } else if (write->result != GW_OK || write->dry_run) {
         write->revision = write->base->catalog.revision;
         finish(proposer, write, write->result);
-    } else if (write->changed_count == 0 && !write->is_session_known) {
+    } else if (write->changed_count == 0) {
         write->is_noop = true;
         list_append(&proposer->in_flight, &write->link);
         settle_noops(proposer);
     } else {
-        if (!write->is_session_known) {
-            edition_unref(proposer->tentative);
-            proposer->tentative = edition_ref(write->after);
-            proposer->sequence = write->after->conf_sequence;
-        }
+        edition_unref(proposer->tentative);
+        proposer->tentative = edition_ref(write->after);
+        proposer->sequence = write->after->conf_sequence;
         post_propose(proposer, write);
     }
     pump(proposer);
@@ -272,7 +272,7 @@ static void proposal_came(struct proposer *proposer, struct write *write)
         retry(proposer, write);
     } else {
         /* What stood on this one stands on nothing. */
-        if (!write->is_noop && !write->is_session_known)
+        if (!write->is_noop)
             rebuild(proposer, index);
         if (result == GW_NOT_LEADER)
             proposer->is_ready = false;

@@ -25,8 +25,9 @@ struct proposer_hooks {
     /* Fills write->regions. */
     void (*regions)(void *owner, struct write *write);
     uint64_t (*wall_ms)(void *owner);
-    /* Pool: has this client's request been applied before? May be NULL. */
-    bool (*session_known)(void *owner, const uint8_t *client);
+    /* Pool: has this client's request been answered before? Then fills result, revision
+     * and detail of the write. May be NULL. */
+    bool (*session_answer)(void *owner, struct write *write);
 };
 
 struct proposer {

@@ -33,7 +33,8 @@ struct listing {
     struct request *request;
     struct edition *edition;
     enum resource_view view;
-    struct slice after; /* continue */
+    enum kind after_kind; /* continue behind this object */
+    struct slice after;
     uint64_t limit;
     bool has_limit;
 };
@@ -63,8 +64,10 @@ static void list_run(struct job *job)
             continue;
         catalog_each(catalog, kind, resource)
         {
-            if (slice_compare(resource->name, listing->after) <= 0 &&
-                listing->after.size != 0)
+            if (listing->after.size != 0 &&
+                (kind < (int)listing->after_kind ||
+                 (kind == (int)listing->after_kind &&
+                  slice_compare(resource->name, listing->after) <= 0)))
                 continue;
             if (request->selector.size != 0 && !selector_matches(request->selector, resource))
                 continue;
@@ -73,7 +76,7 @@ static void list_run(struct job *job)
                 break;
             }
             count++;
-            last = resource->name;
+            last = resource->key;
             resource_emit(&emit, resource, listing->view);
         }
     }
@@ -113,8 +116,13 @@ static void list(struct request *request)
     }
     listing->request = request;
     listing->view = view_of(request);
-    if (request_query(request, "continue", &text))
-        listing->after = text;
+    if (request_query(request, "continue", &text) &&
+        !resource_key_parse(text, &listing->after_kind, &listing->after)) {
+        free(listing);
+        request_fail(request, GW_MALFORMED, "continue is '%.*s': take it from the list before",
+                     SLICE_ARG(text));
+        return;
+    }
     if (request_query(request, "limit", &text))
         listing->has_limit = slice_parse_u64(text, &listing->limit) && listing->limit > 0 &&
                              listing->limit <= LIST_LIMIT_MAX;

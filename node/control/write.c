@@ -260,26 +260,26 @@ static enum result encode(struct write *write)
     return GW_OK;
 }
 
-/* The session has seen this request: whatever its first try came to is what the
- * state machine answers, so nothing is checked again. The items are read for
- * their names only. */
-static void check_again(struct write *write)
+/* The session has answered this request: nothing is checked or proposed again. The
+ * items are read for their names only. */
+static void read_names(struct write *write)
 {
+    enum result result = write->result;
+
     if (read_change(write) == GW_OK)
         change_compare(&write->change, &write->base->catalog, write->wall_ms, write->actor,
                        &write->changed_count, &write->problems);
     problems_deinit(&write->problems);
     problems_init(&write->problems);
     write->changed_count = 0;
-    write->result = GW_OK;
     write->err = ERROR_NONE;
-    encode(write);
+    write->result = result;
 }
 
 void write_check(struct write *write)
 {
     if (write->is_session_known) {
-        check_again(write);
+        read_names(write);
         return;
     }
     if (read_change(write) != GW_OK)

@@ -61,7 +61,7 @@ struct write {
     size_t region_count;
     struct arena arena;
     uint64_t wall_ms;
-    bool is_session_known; /* out too: actions are to be told by revisions */
+    bool is_session_known; /* answered before: actions are to be told by revisions */
     bool is_noop; /* waits in the line of those in flight, to be answered in order */
     bool is_call_out;
     unsigned tries;
