@@ -138,11 +138,17 @@ static void write_body(struct buffer *body, const struct files *files, const cha
     emit_object_end(&emit);
 }
 
+static bool waits_for_all(const struct invocation *invocation)
+{
+    const char *wait = option_value(invocation, "--wait");
+
+    return wait != NULL && strcmp(wait, "all") == 0;
+}
+
 static void write_target(struct buffer *target, const struct invocation *invocation,
                          const char *selector)
 {
     const char *if_revision = option_value(invocation, "--if-revision");
-    const char *wait = option_value(invocation, "--wait");
     char separator = '?';
 
     buffer_append_slice(target, SLICE("/v1/apply"));
@@ -160,10 +166,12 @@ static void write_target(struct buffer *target, const struct invocation *invocat
         target_encode(target, slice_from_string(if_revision));
         separator = '&';
     }
-    if (wait != NULL) {
-        buffer_printf(target, "%cwait=", separator);
-        target_encode(target, slice_from_string(wait));
-    }
+    /* Committed is done; the short wait is only for the line that says where it is served.
+     */
+    buffer_printf(target, "%cwait=%llu", separator,
+                  (unsigned long long)(waits_for_all(invocation)
+                                           ? invocation->timeout_ms / 5 * 4
+                                           : 250));
 }
 
 static void print_applied(const struct invocation *invocation, struct files *files,
@@ -206,6 +214,26 @@ static void print_applied(const struct invocation *invocation, struct files *fil
                served, nodes != NULL ? nodes->count : 0, (unsigned long long)elapsed_ms);
 }
 
+/* Names the nodes that do not serve it yet; how many. */
+static size_t name_laggards(const struct answer *answer, char *out, size_t size)
+{
+    const struct value *nodes = value_get(answer->root, "nodes");
+    uint64_t wanted = 0, has;
+    size_t count = 0;
+
+    out[0] = '\0';
+    slice_parse_u64(value_text(answer->root, "revision"), &wanted);
+    for (const struct value *node = nodes != NULL ? nodes->first : NULL; node != NULL;
+         node = node->next) {
+        if (slice_parse_u64(value_text(node, "revision"), &has) && has >= wanted)
+            continue;
+        snprintf(out + strlen(out), size - strlen(out), "%s%.*s", count > 0 ? ", " : "",
+                 SLICE_ARG(value_text(node, "name")));
+        count++;
+    }
+    return count;
+}
+
 /* The server's errors, placed where the files have them. */
 static bool take_errors(struct files *files, const struct answer *answer)
 {
@@ -225,11 +253,16 @@ int run_apply(struct invocation *invocation)
     struct answer answer;
     struct error err = ERROR_NONE;
     uint64_t started_ms = instant_monotonic_ms();
+    const char *wait = option_value(invocation, "--wait");
+    char laggards[1024];
     int exit_code;
     const char *selector = prune_selector(invocation, &exit_code);
 
     if (exit_code != EXIT_OK)
         return exit_code;
+    if (wait != NULL && strcmp(wait, "all") != 0 && strcmp(wait, "quorum") != 0)
+        return fail(GW_USAGE, "gwctl apply --wait all -f FILE",
+                    "--wait takes quorum or all, not '%s'", wait);
     exit_code = files_open(&files, invocation);
     if (exit_code != EXIT_OK) {
         files_close(&files);
@@ -271,9 +304,10 @@ int run_apply(struct invocation *invocation)
                 answer.status == 409 || answer.status == 412 ? EXIT_CONFLICT : EXIT_INVALID;
         else
             exit_code = answer_fail(invocation, &answer);
-        /* 202: committed, but not served everywhere in time. */
-        if (answer.status == 202)
-            exit_code = EXIT_TIMEOUT;
+        if (answer.status < 300 && waits_for_all(invocation) &&
+            name_laggards(&answer, laggards, sizeof laggards) > 0)
+            exit_code = fail(GW_TIMEOUT, "gwctl cluster members",
+                             "the change stands, but is not served yet by: %s", laggards);
         answer_free(&answer);
     }
     client_close(client);

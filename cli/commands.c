@@ -51,7 +51,7 @@ static const struct option apply_options[] = {
     {"--prune", 0, NULL, "Delete what the selector matches and the files do not hold."},
     {"--dry-run", 0, NULL, "Check and say what would change."},
     {"--if-revision", 0, "R", "Only if nothing touched here changed after this revision."},
-    {"--wait", 0, "WHOM", "quorum, region or all."},
+    {"--wait", 0, "WHOM", "quorum: committed; all: every live node serves it."},
     {"--request-id", 0, "ID", "The same id is carried out once, however often it is sent."},
     {"--message", 'm', "TEXT", "Why, for the history."},
     VARIABLES,
