@@ -54,6 +54,9 @@ static void update_raft(struct control *control)
     set(control, "gw_raft_commit_index", "Last committed index.", none, replica->commit);
     set(control, "gw_raft_applied_index", "Last index that readers see.", none,
         replica->visible);
+    /* 52 bits, so that a double holds it to the digit. Equal at equal applied index. */
+    set(control, "gw_state_digest", "Digest of the replicated state, its low 52 bits.", none,
+        control->nodes.state.digest & ((1ull << 52) - 1));
     total(control, "gw_raft_elections_total", "Elections begun by this node.", none,
           counters->elections);
     total(control, "gw_raft_proposals_total", "Entries proposed by this node.", none,
