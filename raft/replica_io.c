@@ -123,7 +123,7 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
                 &replica->boot_error, GW_DAMAGED,
                 "log entry %llu is no Raft configuration; remove this data directory and "
                 "join again",
-                (unsigned long long)(boot.first + i));
+                (unsigned long long)boot.first + i);
             return RAFT_CORRUPT; /* the process ends: nothing to give back */
         }
         entry->term = boot.entries[i].term;
@@ -459,8 +459,9 @@ void io_cancel_all(struct replica *replica)
 
     list_init(&unfinished);
     store_cancel(replica->options.store, &unfinished);
-    while (!list_is_empty(&replica->jobs)) {
-        struct io_job *job = container_of(replica->jobs.next, struct io_job, outstanding);
+    struct list_link *link;
+    while ((link = list_take_first(&replica->jobs)) != NULL) {
+        struct io_job *job = container_of(link, struct io_job, outstanding);
 
         if (job->append_cb != NULL)
             job->append_cb(job->append, RAFT_CANCELED);

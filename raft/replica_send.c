@@ -46,12 +46,15 @@ static void hand_over(struct replica *replica, uint64_t to, struct slice bytes, 
 
 void send_open_gate(struct replica *replica)
 {
-    while (!list_is_empty(&replica->outbox)) {
-        struct outgoing *out = container_of(replica->outbox.next, struct outgoing, link);
+    struct list_link *link;
 
-        if (out->sequence > store_durable(replica->options.store))
+    while ((link = list_take_first(&replica->outbox)) != NULL) {
+        struct outgoing *out = container_of(link, struct outgoing, link);
+
+        if (out->sequence > store_durable(replica->options.store)) {
+            list_prepend(&replica->outbox, link);
             return;
-        list_remove(&out->link);
+        }
         if (!replica->is_halted && !replica->is_closing) {
             replica->counters.messages_out++;
             replica->options.send(replica->options.owner, out->to,

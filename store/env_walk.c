@@ -300,18 +300,18 @@ static bool check_signature(MDB_txn *txn, MDB_dbi meta, struct finding *finding)
     return true;
 }
 
-static bool walk(const char *dir, const char *path, uint64_t map_bytes,
+/* Leaves everything open and allocated: the process ends. */
+static bool walk(const char *dir, const char *path, uint64_t map_bytes, struct pages *pages,
                  struct finding *finding)
 {
     MDB_env *env;
     MDB_txn *txn;
     MDB_stat stat;
     MDB_dbi main_table;
-    struct pages pages = {0};
     uint64_t used = 0;
     int rc;
 
-    if (!check_metas(path, &pages, finding))
+    if (!check_metas(path, pages, finding))
         return false;
     rc = mdb_env_create(&env);
     if (rc == 0)
@@ -328,8 +328,8 @@ static bool walk(const char *dir, const char *path, uint64_t map_bytes,
         rc = mdb_stat(txn, main_table, &stat);
     if (rc != 0)
         return found(finding, "%s", mdb_strerror(rc));
-    if (!read_free_list(env, txn, &pages, &used, finding) ||
-        !check_names(txn, main_table, &pages, finding))
+    if (!read_free_list(env, txn, pages, &used, finding) ||
+        !check_names(txn, main_table, pages, finding))
         return false;
     used += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
     size_t names = 0;
@@ -346,7 +346,7 @@ static bool walk(const char *dir, const char *path, uint64_t map_bytes,
             flags != (env_layout[i].is_indexed ? MDB_INTEGERKEY : 0u))
             return found(finding, "table %s: wrong flags", env_layout[i].name);
         MDB_stat table_stat;
-        if (!walk_table(txn, dbi, (enum env_table)i, &pages, &table_stat, finding))
+        if (!walk_table(txn, dbi, (enum env_table)i, pages, &table_stat, finding))
             return false;
         if (i == ENV_META && !check_signature(txn, dbi, finding))
             return false;
@@ -358,16 +358,17 @@ static bool walk(const char *dir, const char *path, uint64_t map_bytes,
         return found(finding, "the list of tables has %zu names, not %zu", stat.ms_entries,
                      names);
     /* Every page is a meta page, in a table, or free. */
-    if (used + pages.free_count + 2 != pages.count)
+    if (used + pages->free_count + 2 != pages->count)
         return found(finding, "%llu pages used, %llu free, 2 meta: not %llu",
-                     (unsigned long long)used, (unsigned long long)pages.free_count,
-                     (unsigned long long)pages.count);
+                     (unsigned long long)used, (unsigned long long)pages->free_count,
+                     (unsigned long long)pages->count);
     return true;
 }
 
 static void child(const char *dir, const char *path, uint64_t map_bytes, int fd)
 {
     struct finding finding = {""};
+    struct pages pages = {0};
     struct rlimit none = {0, 0};
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
@@ -377,7 +378,8 @@ static void child(const char *dir, const char *path, uint64_t map_bytes, int fd)
     for (int i = 1; i < 32; i++)
         signal(i, SIG_DFL); /* a sanitizer's handlers too: dying is the finding */
     alarm(WALK_SECONDS);
-    bool is_sound = walk(dir, path, map_bytes, &finding);
+    bool is_sound = walk(dir, path, map_bytes, &pages, &finding);
+    free(pages.is_free);
     if (!is_sound && write(fd, finding.text, strlen(finding.text)) < 0)
         _exit(2);
     _exit(is_sound ? 0 : 1);
