@@ -205,6 +205,7 @@ static void draining_says_close_and_ends_when_the_last_client_is_gone(void **sta
 static void a_stop_in_the_middle_of_everything_leaves_nothing(void **state)
 {
     struct visitor visitors[8];
+    static const char three[] = GET("/size/3") GET("/hang") GET("/size/3");
     static const char *const requests[8] = {
         GET("/hang"),
         GET("/endless"),
@@ -213,7 +214,7 @@ static void a_stop_in_the_middle_of_everything_leaves_nothing(void **state)
         GET("/"),
         GET("/slow/50"),
         "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc",
-        GET("/size/3") GET("/hang") GET("/size/3")};
+        three};
     (void)state;
     gateway_start(&gateway, plain_yaml(one.port));
     unsigned before = one.requests;
