@@ -7,11 +7,6 @@ pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
-# msgpack-c: "msgpack" on Debian 12, "msgpack-c" on Debian 13.
-pkg_check_modules(MSGPACK IMPORTED_TARGET msgpack-c)
-if(NOT MSGPACK_FOUND)
-  pkg_check_modules(MSGPACK REQUIRED IMPORTED_TARGET msgpack)
-endif()
 
 if(NOT GW_RAFT_DIR)
   if(DEFINED ENV{XDG_CACHE_HOME})
