@@ -231,8 +231,7 @@ static void a_stop_in_the_middle_of_everything_leaves_nothing(void **state)
 static void a_warm_worker_allocates_nothing_per_request(void **state)
 {
     static const char *const requests[] = {
-        "GET /size/1000 HTTP/1.1\r\nHost: a.example\r\nUser-Agent: test\r\nAccept: "
-        "*/*\r\n\r\n",
+        "GET /size/1000 HTTP/1.1\r\nHost: a.example\r\nAccept: */*\r\n\r\n",
         "POST /count HTTP/1.1\r\nHost: a.example\r\nContent-Length: 10\r\n\r\n0123456789",
         "GET /nowhere HTTP/1.1\r\nHost: a.example\r\nX: %2e\r\n\r\n",
     };
