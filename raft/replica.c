@@ -1,4 +1,4 @@
-/* The public face: opening, time, messages in, completions, proposals, views.
+/* The public face: opening, time, completions, proposals, views.
  *
  * Every call does its part, then replica_after: completed requests are fired,
  * a new leader gets ready, readers get on, followers hear of a commit, replies
@@ -9,7 +9,6 @@
 #include "raft/replica_inner.h"
 
 #include "raft/command.h"
-#include "store/dump.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,7 +119,7 @@ static void forget_strangers(struct replica *replica)
     }
 }
 
-static void set_now(struct replica *replica, uint64_t now_ms)
+void replica_set_now(struct replica *replica, uint64_t now_ms)
 {
     /* libraft asserts that time does not go back. */
     if (now_ms > replica->now_ms)
@@ -210,7 +209,7 @@ enum result replica_propose(struct replica *replica, struct slice command, uint6
 
     if (replica->is_halted)
         return GW_HALTED;
-    set_now(replica, now_ms);
+    replica_set_now(replica, now_ms);
     if (!is_leading(replica) || raft_transferee(&replica->raft) != 0)
         return GW_NOT_LEADER;
     if (replica->now_ms - read_quorum_heard(replica) > 2ull * replica->options.election_ms)
@@ -386,259 +385,6 @@ void replica_after(struct replica *replica)
     reply_all(replica);
 }
 
-/* --- messages in --- */
-
-/* What libraft would assert, and so end the process, about what a peer says. */
-static bool is_plausible(const struct replica *replica, uint64_t from,
-                         const struct wire_message *message)
-{
-    const struct raft *raft = &replica->raft;
-    uint64_t commit = raft_commit_index(raft), term = raft_current_term(raft);
-
-    switch (message->raft.type) {
-    case RAFT_APPEND_ENTRIES: {
-        const struct raft_append_entries *args = &message->raft.append_entries;
-        uint64_t ours = term_at(raft, args->prev_log_index);
-
-        if (args->term == term && raft->state == RAFT_LEADER)
-            return false;
-        if (args->term < term)
-            return true;
-        if (args->prev_log_index > 0 && args->prev_log_index <= commit && ours != 0 &&
-            ours != args->prev_log_term)
-            return false;
-        for (unsigned i = 0; i < args->n_entries; i++) {
-            uint64_t index = args->prev_log_index + 1 + i;
-            if (index > commit)
-                break;
-            ours = term_at(raft, index);
-            if (ours != 0 && ours != args->entries[i].term)
-                return false;
-        }
-        return true;
-    }
-    case RAFT_INSTALL_SNAPSHOT: {
-        const struct raft_install_snapshot *args = &message->raft.install_snapshot;
-        uint64_t ours = term_at(raft, args->last_index);
-
-        if (args->term == term && raft->state == RAFT_LEADER)
-            return false;
-        return args->last_index > commit || ours == 0 || ours == args->last_term;
-    }
-    case RAFT_REQUEST_VOTE:
-        return message->raft.request_vote.candidate_id == from;
-    case RAFT_APPEND_ENTRIES_RESULT:
-        return message->raft.append_entries_result.term != term ||
-               raft->state != RAFT_LEADER || message->round <= replica->round;
-    default:
-        return true;
-    }
-}
-
-static void deliver(struct replica *replica, struct peer *peer, struct raft_message *raft)
-{
-    raft->server_id = peer->id;
-    raft->server_address = peer->address;
-    replica->recv(&replica->io, raft);
-}
-
-/* Guard J: entries [first, first + count) as a message of their own. */
-static void deliver_segment(struct replica *replica, struct peer *peer,
-                            const struct raft_append_entries *args, unsigned first,
-                            unsigned count)
-{
-    struct raft_message raft = {.type = RAFT_APPEND_ENTRIES, .append_entries = *args};
-    struct raft_append_entries *piece = &raft.append_entries;
-    size_t size = 1, used = 0;
-    char *batch;
-
-    for (unsigned i = 0; i < count; i++)
-        size += args->entries[first + i].buf.len;
-    batch = raft_malloc(size);
-    piece->entries = raft_calloc(count, sizeof *piece->entries);
-    if (batch == NULL || piece->entries == NULL) {
-        raft_free(batch);
-        raft_free(piece->entries);
-        return; /* as if lost */
-    }
-    if (first > 0) {
-        piece->prev_log_index += first;
-        piece->prev_log_term = args->entries[first - 1].term;
-    }
-    piece->n_entries = count;
-    for (unsigned i = 0; i < count; i++) {
-        struct raft_entry *entry = &piece->entries[i];
-
-        *entry = args->entries[first + i];
-        memcpy(batch + used, entry->buf.base, entry->buf.len);
-        entry->buf.base = batch + used;
-        entry->batch = batch;
-        used += entry->buf.len;
-    }
-    if (guard_is_on(replica, GUARD_COMMIT) &&
-        filter_commit(piece, raft_commit_index(&replica->raft)))
-        guard_hit(replica, GUARD_COMMIT);
-    deliver(replica, peer, &raft);
-}
-
-static void receive_append(struct replica *replica, struct peer *peer,
-                           struct wire_message *message)
-{
-    struct raft_append_entries *args = &message->raft.append_entries;
-    unsigned first_segment;
-
-    if (args->term >= raft_current_term(&replica->raft)) {
-        if (replica->seen_term != args->term || replica->seen_from != peer->id)
-            replica->seen_round = 0;
-        replica->seen_term = args->term;
-        replica->seen_from = peer->id;
-        if (message->round > replica->seen_round)
-            replica->seen_round = message->round;
-        replica->leader_heard_ms = replica->now_ms;
-    }
-    first_segment =
-        args->n_entries == 0 ? 0 : filter_segment(args->entries, 0, args->n_entries);
-    if (first_segment < args->n_entries && guard_is_on(replica, GUARD_CHANGE_FIRST)) {
-        guard_hit(replica, GUARD_CHANGE_FIRST);
-        for (unsigned first = 0; first < args->n_entries;) {
-            unsigned count = filter_segment(args->entries, first, args->n_entries);
-            deliver_segment(replica, peer, args, first, count);
-            first += count;
-        }
-        wire_free(message);
-        return;
-    }
-    if (guard_is_on(replica, GUARD_COMMIT) &&
-        filter_commit(args, raft_commit_index(&replica->raft)))
-        guard_hit(replica, GUARD_COMMIT);
-    deliver(replica, peer, &message->raft);
-}
-
-static void receive_result(struct replica *replica, struct peer *peer,
-                           struct wire_message *message)
-{
-    struct raft_append_entries_result *result = &message->raft.append_entries_result;
-    raft_index match;
-
-    if (is_leading(replica) && result->term == raft_current_term(&replica->raft)) {
-        peer->heard_ms = replica->now_ms;
-        if (message->round > peer->acked_round)
-            peer->acked_round = message->round;
-        if (guard_is_on(replica, GUARD_REJECT) &&
-            raft_match_index(&replica->raft, peer->id, &match) == 0 &&
-            filter_reject(result, match))
-            guard_hit(replica, GUARD_REJECT);
-        if (peer->transfer != 0 && guard_is_on(replica, GUARD_TRANSFER)) {
-            bool is_done;
-            if (filter_transfer(result, peer->transfer, &is_done))
-                guard_hit(replica, GUARD_TRANSFER);
-            if (is_done)
-                peer_end_transfer(peer);
-        }
-    }
-    deliver(replica, peer, &message->raft);
-}
-
-/* The core takes the data with the message. */
-static enum result receive_install(struct replica *replica, struct peer *peer,
-                                   struct wire_message *message)
-{
-    struct raft_install_snapshot *args = &message->raft.install_snapshot;
-    struct dump_header header;
-
-    if (args->data.base == NULL) {
-        if (dump_check(message->dump, &header) != GW_OK ||
-            header.label.index < args->last_index || !conf_is_sound(header.label.conf) ||
-            (header.label.index == args->last_index &&
-             header.label.term != args->last_term))
-            return GW_MALFORMED;
-        args->data.base = raft_malloc(message->dump.size);
-        if (args->data.base == NULL)
-            return GW_NO_MEMORY;
-        memcpy(args->data.base, message->dump.data, message->dump.size);
-        args->data.len = message->dump.size;
-        message->dump = (struct slice){"", 0};
-    }
-    if (guard_is_on(replica, GUARD_HOLD) && filter_must_hold(replica->puts_in_flight)) {
-        guard_hit(replica, GUARD_HOLD);
-        if (replica->has_held)
-            wire_free(&replica->held);
-        replica->held = *message;
-        replica->held_from = peer->id;
-        replica->has_held = true;
-        return GW_OK;
-    }
-    if (args->term >= raft_current_term(&replica->raft))
-        replica->leader_heard_ms = replica->now_ms;
-    deliver(replica, peer, &message->raft);
-    return GW_OK;
-}
-
-/* What was held may come in now; it is as stale as a slow network makes it, so it
- * is judged again. */
-static void release_held(struct replica *replica)
-{
-    struct wire_message message;
-    struct peer *peer;
-
-    if (!replica->has_held || replica->puts_in_flight > 0)
-        return;
-    message = replica->held;
-    replica->has_held = false;
-    peer = peer_of(replica, replica->held_from);
-    if (peer == NULL || !is_plausible(replica, peer->id, &message) ||
-        receive_install(replica, peer, &message) != GW_OK)
-        wire_free(&message);
-}
-
-enum result replica_receive(struct replica *replica, uint64_t from, struct slice bytes,
-                            uint64_t now_ms)
-{
-    struct wire_message message;
-    struct peer *peer = peer_of(replica, from);
-    enum result result = GW_OK;
-
-    if (replica->is_halted)
-        return GW_OK;
-    set_now(replica, now_ms);
-    replica->counters.messages_in++;
-    if (!wire_decode(bytes, &message)) {
-        replica->counters.malformed++;
-        return GW_MALFORMED;
-    }
-    if (peer == NULL || from == replica->raft.id) {
-        wire_free(&message);
-        return GW_OK;
-    }
-    if (!is_plausible(replica, from, &message)) {
-        wire_free(&message);
-        replica->counters.malformed++;
-        return GW_MALFORMED;
-    }
-    switch (message.raft.type) {
-    case RAFT_APPEND_ENTRIES:
-        receive_append(replica, peer, &message);
-        break;
-    case RAFT_APPEND_ENTRIES_RESULT:
-        receive_result(replica, peer, &message);
-        break;
-    case RAFT_INSTALL_SNAPSHOT:
-        result = receive_install(replica, peer, &message);
-        if (result != GW_OK)
-            wire_free(&message);
-        if (result == GW_MALFORMED)
-            replica->counters.malformed++;
-        else
-            result = GW_OK;
-        break;
-    default:
-        deliver(replica, peer, &message.raft);
-        break;
-    }
-    replica_after(replica);
-    return result;
-}
-
 /* --- time and the store --- */
 
 void replica_tick(struct replica *replica, uint64_t now_ms)
@@ -647,7 +393,7 @@ void replica_tick(struct replica *replica, uint64_t now_ms)
 
     if (replica->is_halted)
         return;
-    set_now(replica, now_ms);
+    replica_set_now(replica, now_ms);
     send_expire_transfers(replica);
     if (replica->now_ms - replica->last_tick_ms >= replica->options.heartbeat_ms) {
         replica->last_tick_ms = replica->now_ms;
@@ -669,7 +415,7 @@ void replica_completed(struct replica *replica, uint64_t now_ms)
 {
     struct list_link jobs, *link;
 
-    set_now(replica, now_ms);
+    replica_set_now(replica, now_ms);
     if (!replica->is_halted && store_is_halted(replica->options.store))
         replica_halt(replica);
     list_init(&jobs);
@@ -687,7 +433,7 @@ void replica_completed(struct replica *replica, uint64_t now_ms)
         }
         io_complete(replica, job->owner);
         LegacyFireCompletedRequests(&replica->raft);
-        release_held(replica);
+        receive_release_held(replica);
     }
     send_open_gate(replica);
     replica_after(replica);

@@ -1,6 +1,7 @@
 /* What the rooms of the replica share. Private to raft/replica*.c.
  *
- *   replica.c        the public face: time, messages in, completions, proposals
+ *   replica.c        the public face: time, completions, proposals, views
+ *   replica_receive.c messages in
  *   replica_io.c     struct raft_io and raft_fsm over the store's queue
  *   replica_send.c   messages out: outbox, heartbeats, transfers of dumps
  *   replica_read.c   linearizable reads by rounds of heartbeats
@@ -157,6 +158,11 @@ struct peer *peer_of(struct replica *replica, uint64_t id);
 bool is_leading(const struct replica *replica);
 /* After anything that may have moved the core. */
 void replica_after(struct replica *replica);
+
+void replica_set_now(struct replica *replica, uint64_t now_ms);
+
+/* replica_receive.c: what was held back may come in. */
+void receive_release_held(struct replica *replica);
 
 /* replica_io.c */
 void io_bind(struct replica *replica);
