@@ -60,7 +60,7 @@ static bool current_name(char *out, size_t size)
     if (!folder(path))
         return false;
     strcat(path, "/current");
-    buffer_init(&text, 256);
+    buffer_init(&text, 4096);
     bool has =
         keyfile_read(path, 256, &text, &err) == GW_OK && text.size > 0 && text.size < size;
     if (has)
