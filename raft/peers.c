@@ -249,9 +249,11 @@ static void on_closed(struct link *link, const struct error *why, void *owner)
         if (!link->is_dialled)
             peers->stranger_count--;
     }
+    /* Who came by and said nothing that holds: no TLS of ours, or silence. */
+    bool is_stranger = !link->is_dialled && link->theirs.id == 0;
     if (why->code == GW_MALFORMED)
         peers->counters.malformed++;
-    else if (is_loud(why))
+    else if (is_loud(why) || (is_stranger && why->code != GW_CLOSED))
         peers->counters.links_refused++;
     if (is_loud(why))
         log_event(LOG_WARN, "peers", "link refused", LOG_U64("peer", link->peer_id),
