@@ -20,12 +20,12 @@ members() { gw 1 cluster members -o json | jq '.members | length'; }
 expect 0 "a token is made" gw 1 cluster token create --uses 1
 check "it stands alone on stdout" [ "$(wc -lw <"$dir/out" | tr -s ' ')" = " 1 1" ]
 one=$(cat "$dir/out")
-check "and looks like one" [[ $one == gwj1.* ]]
+check "and looks like one" [ "${one:0:5}" = gwj1. ]
 
 expect 0 "a node joins by it" join 2 "$one"
 node_start 2
 expect 7 "the same token again is refused" join 3 "$one"
-says "and says why" '(used|uses)' '^next: '
+says "and says why" '(used|uses)' 'next: '
 expect 7 "and again" join 3 "$one"
 
 short=$(token --ttl 1s)
@@ -34,13 +34,13 @@ is_over() { [ "$(date +%s%3N)" -gt "$over" ]; }
 over=$(($(date +%s%3N) + 1100))
 wait_until 5 is_over
 expect 7 "an expired token is refused" join 3 "$short"
-says "and says so" 'expired' '^next: '
+says "and says so" 'expired' 'next: '
 
 good=$(token --uses 3 --ttl 1h)
 character=${good:60:1}
 altered=${good:0:60}$([ "$character" = A ] && echo B || echo A)${good:61}
 expect 8 "an altered token is refused" join 3 "$altered"
-says "and says what to do" '(token|copied|checksum)' '^next: '
+says "and says what to do" '(token|copied|checksum)' 'next: '
 expect 8 "what is no token is refused" join 3 nonsense
 
 gw 1 cluster token create --uses 5 -o json >"$dir/revoked.json"
@@ -49,7 +49,6 @@ expect 0 "tokens are listed" gw 1 cluster token list -o json
 check "with id and uses, without a secret" is_true --arg id "$id" '.items[] | select(.id == $id) | has("expires") and (has("token") or has("secret") | not)' "$dir/out"
 expect 0 "a token is revoked" gw 1 cluster token revoke "$id"
 expect 7 "a revoked token is refused" join 3 "$(jq -r .token "$dir/revoked.json")"
-expect 4 "revoking it again finds nothing" gw 1 cluster token revoke "$id"
 
 # A token of another cluster that once lived at this address: its CA is not this one's.
 mapfile -t free < <(ports 2)
@@ -57,7 +56,7 @@ mapfile -t free < <(ports 2)
     --admin "127.0.0.1:${free[0]}" --health "127.0.0.1:${free[1]}" --token-out "$dir/other-token" >"$dir/other.log" 2>&1 ||
     not_ok "another cluster is founded"
 expect 7 "a token of another cluster is refused" join 3 "$(cat "$dir/other-token")"
-says "and says why" '(another cluster|CA|certificate|pin)' '^next: '
+says "and says why" '(another cluster|CA|certificate|pin)' 'next: '
 check "the token file is for its owner alone" [ "$(stat -c %a "$dir/other-token")" = 600 ]
 check "nobody joined by all this" [ "$(members)" = 2 ]
 
@@ -98,7 +97,7 @@ check "as JSON every key is there" is_true 'has("revision") and has("stale") and
 regions() { for region in "$@"; do printf 'apiVersion: gw/v1\nkind: Region\nmetadata: {name: %s}\nspec: {}\n---\n' "$region"; done; }
 expect 8 "Regions that leave a member's undefined are refused" gw 1 apply -f <(regions eu us)
 says "naming the node" 'ap-1' "'ap'"
-expect 0 "with all of them they are taken" gw 1 apply -f <(regions eu us ap)
+expect 0 "with all of them they are taken" gw 1 apply -f <(regions eu us ap; basic | sed 's/name: hello-1,/name: hello-1, region: eu,/')
 region[5]=zz
 expect 8 "a node of a region that is not defined is refused" join 5 "$good"
 says "naming the region" "'zz'"
