@@ -209,15 +209,17 @@ static enum result load_settings(struct node *node, bool has_config, struct erro
     struct stat stat_buffer;
 
     if (stat(node->data_dir, &stat_buffer) != 0)
-        return error_set(err, GW_FOREIGN, "open '%s': %s: make it by gwctl cluster init or join",
+        return error_set(err, GW_FOREIGN,
+                         "open '%s': %s: make it by gwctl cluster init or join",
                          node->data_dir, strerror(errno));
     snprintf(path, sizeof path, "%s/identity", node->data_dir);
     enum result result = identity_file_read(path, &node->identity, err);
     if (result == GW_NOT_FOUND)
-        return error_set(err, GW_FOREIGN,
-                         "'%s' is no node's data directory (there is no identity in it): make "
-                         "one by gwctl cluster init or join",
-                         node->data_dir);
+        return error_set(
+            err, GW_FOREIGN,
+            "'%s' is no node's data directory (there is no identity in it): make "
+            "one by gwctl cluster init or join",
+            node->data_dir);
     if (result != GW_OK)
         return result;
     problems_init(&problems);
@@ -261,7 +263,8 @@ static bool reload(void *owner, const struct bind_override **ret_binds, size_t *
         print_problems(&problems);
     problems_deinit(&problems);
     if (result != GW_OK || !make_binds(&fresh, &binds)) {
-        log_event(LOG_ERROR, "main", "settings kept as they were", LOG_STR("why", err.text));
+        log_event(LOG_ERROR, "main", "settings kept as they were",
+                  LOG_STR("why", err.text));
         return false;
     }
     log_level_set((enum log_level)settings_log_level(&fresh));
@@ -330,11 +333,11 @@ static enum result start_workers(struct node *node, struct error *err)
     if (node->workers == NULL)
         return error_set(err, GW_NO_MEMORY, "start the workers");
     for (unsigned i = 0; i < count; i++) {
-        const struct worker_options options = {
-            .number = i,
-            .metrics = node->metrics,
-            .control = &node->mailbox,
-            .node_name = slice_from_string(node->identity.name)};
+        const struct worker_options options = {.number = i,
+                                               .metrics = node->metrics,
+                                               .control = &node->mailbox,
+                                               .node_name =
+                                                   slice_from_string(node->identity.name)};
         if (worker_start(&options, &node->workers[i], err) != GW_OK)
             return error_wrap(err, "start worker %u", i);
         node->worker_count++;
@@ -364,7 +367,7 @@ static struct control_options options_of(struct node *node)
         .metrics_from_count = document->health.metrics_from.count,
         .binds = node->binds,
         .bind_count = document->listeners.count,
-        .fence = document->fence < 0 ? CONTROL_FENCE_CLUSTER
+        .fence = document->fence < 0                 ? CONTROL_FENCE_CLUSTER
                  : document->fence == FENCE_MINORITY ? CONTROL_FENCE_MINORITY
                                                      : CONTROL_FENCE_NONE,
         .exit_on_disk_error = document->on_disk_error == DISK_ERROR_EXIT,

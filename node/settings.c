@@ -224,8 +224,9 @@ static void place_file(struct problem *place, struct slice file)
 }
 
 enum result settings_read(struct slice file, struct slice text,
-                          const struct identity_file *identity, struct settings *ret_settings,
-                          struct problems *problems, struct error *err)
+                          const struct identity_file *identity,
+                          struct settings *ret_settings, struct problems *problems,
+                          struct error *err)
 {
     struct settings settings = {.socket_mode = 0660};
     arena_init(&settings.arena, 0, 0);
@@ -260,8 +261,9 @@ enum result settings_read(struct slice file, struct slice text,
                            : usable_cpus();
     settings.socket_mode = 0;
     for (size_t i = 0; i < settings.document.admin.socket_mode.size; i++)
-        settings.socket_mode = settings.socket_mode * 8 +
-                               (unsigned)(settings.document.admin.socket_mode.data[i] - '0');
+        settings.socket_mode =
+            settings.socket_mode * 8 +
+            (unsigned)(settings.document.admin.socket_mode.data[i] - '0');
     *ret_settings = settings;
     return GW_OK;
 
@@ -272,8 +274,9 @@ invalid:
 }
 
 enum result settings_load(const char *path, bool required,
-                          const struct identity_file *identity, struct settings *ret_settings,
-                          struct problems *problems, struct error *err)
+                          const struct identity_file *identity,
+                          struct settings *ret_settings, struct problems *problems,
+                          struct error *err)
 {
     struct buffer text;
     buffer_init(&text, 0);

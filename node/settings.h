@@ -93,12 +93,14 @@ struct settings {
  * hold, unless `required`. Warnings are problems too. `identity` NULL: not checked
  * against. The caller owns what comes back: settings_deinit. */
 enum result settings_load(const char *path, bool required,
-                          const struct identity_file *identity, struct settings *ret_settings,
-                          struct problems *problems, struct error *err);
+                          const struct identity_file *identity,
+                          struct settings *ret_settings, struct problems *problems,
+                          struct error *err);
 /* From a text, for tests and tools. */
 enum result settings_read(struct slice file, struct slice text,
-                          const struct identity_file *identity, struct settings *ret_settings,
-                          struct problems *problems, struct error *err);
+                          const struct identity_file *identity,
+                          struct settings *ret_settings, struct problems *problems,
+                          struct error *err);
 void settings_deinit(struct settings *settings);
 
 /* enum log_level and enum log_format of base/log.h. */

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-const char *directory_path(const struct offline_options *options, const char *name, char *out)
+const char *directory_path(const struct offline_options *options, const char *name,
+                           char *out)
 {
     snprintf(out, DIRECTORY_PATH, "%.4000s/%.150s", options->data_dir, name);
     return out;
@@ -46,8 +47,8 @@ static enum result check_name(const char *option, const char *value, bool needed
         return needed ? error_set(err, GW_USAGE, "%s is needed", option) : GW_OK;
     if (!name_is_valid(slice_from_string(value)))
         return error_set(err, GW_INVALID,
-                         "%s is '%s': a name of a-z, 0-9 and '-' is needed, 63 at most", option,
-                         value);
+                         "%s is '%s': a name of a-z, 0-9 and '-' is needed, 63 at most",
+                         option, value);
     return GW_OK;
 }
 
@@ -57,7 +58,8 @@ static enum result check_address(const char *option, const char *value, bool may
     struct slice host;
     uint16_t port;
 
-    if (value == NULL || host_port_parse(slice_from_string(value), may_be_empty, &host, &port))
+    if (value == NULL ||
+        host_port_parse(slice_from_string(value), may_be_empty, &host, &port))
         return GW_OK;
     return error_set(err, GW_INVALID, "%s is '%s': %s is needed", option, value,
                      may_be_empty ? "address:port or :port" : "host:port");
@@ -103,9 +105,8 @@ enum result directory_open(const struct offline_options *options,
         identity_file_read(directory_path(options, "identity", path), &identity, err);
     if (result == GW_OK) {
         if (!options->if_needed || strcmp(identity.name, options->name) != 0)
-            return error_set(err, GW_CONFLICT,
-                             "'%s' is node '%s' of cluster %s already%s", options->data_dir,
-                             identity.name, identity.cluster_id,
+            return error_set(err, GW_CONFLICT, "'%s' is node '%s' of cluster %s already%s",
+                             options->data_dir, identity.name, identity.cluster_id,
                              strcmp(identity.name, options->name) == 0
                                  ? ": nothing to do (--if-needed accepts that)"
                                  : ": choose another directory");
@@ -168,15 +169,17 @@ static void append_peer_listen(const struct offline_options *options, struct buf
         buffer_printf(out, "\":%u\"", port);
 }
 
-enum result directory_write_settings(const struct offline_options *options, struct error *err)
+enum result directory_write_settings(const struct offline_options *options,
+                                     struct error *err)
 {
     struct buffer out;
 
     buffer_init(&out, 1u << 20);
-    buffer_printf(&out,
-                  "# Settings of this node alone; not replicated. SIGHUP reads them again.\n"
-                  "node: {name: \"%s\", region: \"%s\"",
-                  options->name, options->region);
+    buffer_printf(
+        &out,
+        "# Settings of this node alone; not replicated. SIGHUP reads them again.\n"
+        "node: {name: \"%s\", region: \"%s\"",
+        options->name, options->region);
     if (options->zone != NULL && options->zone[0] != '\0')
         buffer_printf(&out, ", zone: \"%s\"", options->zone);
     buffer_printf(&out, "}\npeer: {listen: ");

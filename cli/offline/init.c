@@ -91,10 +91,12 @@ static enum result make_certificates(struct founding *founding, struct error *er
     struct identity node = {.kind = IDENTITY_NODE, .node_id = FOUNDER_ID};
     struct identity admin = {.kind = IDENTITY_ADMIN, .name = ADMIN_NAME};
     struct slice items[8];
-    const struct certificate_names names = {items, directory_names(founding->options, items)};
+    const struct certificate_names names = {items,
+                                            directory_names(founding->options, items)};
 
     snprintf(node.cluster_id, sizeof node.cluster_id, "%.32s", founding->made->cluster_id);
-    snprintf(admin.cluster_id, sizeof admin.cluster_id, "%.32s", founding->made->cluster_id);
+    snprintf(admin.cluster_id, sizeof admin.cluster_id, "%.32s",
+             founding->made->cluster_id);
     if (sign(founding, &node, &names, &founding->node_key, &founding->node,
              &founding->node_pem, err) != GW_OK)
         return err->code;
@@ -126,7 +128,8 @@ static enum result encode_creation(struct founding *founding, struct buffer *com
     }
     const struct cluster_record cluster = {
         .id = slice_from_string(founding->made->cluster_id),
-        .name = slice_from_string(options->cluster != NULL ? options->cluster : "quorumgate"),
+        .name =
+            slice_from_string(options->cluster != NULL ? options->cluster : "quorumgate"),
         .epoch = 1,
         .created_ms = founding->now_ms};
     const struct ca_record ca = {.certificate = buffer_slice(&founding->ca_pem),
@@ -136,7 +139,8 @@ static enum result encode_creation(struct founding *founding, struct buffer *com
                                         .region = slice_from_string(options->region),
                                         .zone = slice_from_string(options->zone),
                                         .peer = slice_from_string(directory_peer(options)),
-                                        .admin = slice_from_string(directory_admin(options)),
+                                        .admin =
+                                            slice_from_string(directory_admin(options)),
                                         .role = SLICE("auto"),
                                         .version = SLICE(OFFLINE_VERSION),
                                         .joined_ms = founding->now_ms};
@@ -229,8 +233,8 @@ static enum result write_files(struct founding *founding, struct error *err)
             GW_OK ||
         directory_write(options, "ca.pem", buffer_slice(&founding->ca_pem), 0644, err) !=
             GW_OK ||
-        directory_write(options, "node.pem", buffer_slice(&founding->node_pem), 0644, err) !=
-            GW_OK ||
+        directory_write(options, "node.pem", buffer_slice(&founding->node_pem), 0644,
+                        err) != GW_OK ||
         directory_write_key(options, "node.key", founding->node_key, err) != GW_OK ||
         write_admin(founding, err) != GW_OK)
         return err->code;
@@ -284,9 +288,9 @@ enum result offline_init(const struct offline_options *options,
     buffer_init(&founding.admin_pem, PEM_MAX);
     buffer_init(&founding.sealed_key, PEM_MAX);
     remove_half(options);
-    if (make_authority(&founding, err) == GW_OK && make_certificates(&founding, err) == GW_OK &&
-        make_store(&founding, err) == GW_OK && write_files(&founding, err) == GW_OK &&
-        write_token(&founding, err) == GW_OK &&
+    if (make_authority(&founding, err) == GW_OK &&
+        make_certificates(&founding, err) == GW_OK && make_store(&founding, err) == GW_OK &&
+        write_files(&founding, err) == GW_OK && write_token(&founding, err) == GW_OK &&
         directory_write_identity(options, &made, err) == GW_OK)
         *ret_made = made;
 

@@ -96,8 +96,8 @@ static bool decode_answer(struct slice body, struct answer *answer)
 }
 
 /* One frame there and one back. */
-static enum result exchange(struct slice peer, struct tls_context *tls, struct slice request,
-                            struct buffer *reply, struct error *err)
+static enum result exchange(struct slice peer, struct tls_context *tls,
+                            struct slice request, struct buffer *reply, struct error *err)
 {
     const uint64_t deadline_ms = instant_monotonic_ms() + TRY_MS;
     struct blocking *connection = NULL;
@@ -108,13 +108,15 @@ static enum result exchange(struct slice peer, struct tls_context *tls, struct s
         return err->code;
     *err = ERROR_NONE; /* tries before the one that worked may have left a sentence */
     frame_head(head, PEER_JOIN, (uint32_t)request.size);
-    if (blocking_write(connection, slice_of(head, sizeof head), deadline_ms, err) != GW_OK ||
+    if (blocking_write(connection, slice_of(head, sizeof head), deadline_ms, err) !=
+            GW_OK ||
         blocking_write(connection, request, deadline_ms, err) != GW_OK)
         goto out;
     while (reply->size < wanted) {
         char bytes[4096];
         size_t size;
-        size_t room = wanted - reply->size < sizeof bytes ? wanted - reply->size : sizeof bytes;
+        size_t room =
+            wanted - reply->size < sizeof bytes ? wanted - reply->size : sizeof bytes;
         if (blocking_read(connection, bytes, room, deadline_ms, &size, err) != GW_OK)
             goto out;
         if (size == 0) {
@@ -160,12 +162,12 @@ static enum result ask(const struct offline_options *options, const struct token
         for (size_t i = 0; i < token->peer_count; i++) {
             *err = ERROR_NONE;
             buffer_reset(reply);
-            enum result result = exchange(slice_from_string(token->peers[i]), tls, request,
-                                          reply, err);
+            enum result result =
+                exchange(slice_from_string(token->peers[i]), tls, request, reply, err);
             if (result == GW_OK) {
                 if (!decode_answer(buffer_slice(reply), answer))
-                    return error_set(err, GW_MALFORMED, "the answer of '%s' does not decode",
-                                     token->peers[i]);
+                    return error_set(err, GW_MALFORMED,
+                                     "the answer of '%s' does not decode", token->peers[i]);
                 if (answer->ok)
                     return GW_OK;
                 result = result_from_word(answer->code);
@@ -210,9 +212,9 @@ static enum result make_store(const struct offline_options *options,
     return err->code;
 }
 
-static enum result write_all(const struct offline_options *options, const struct token *token,
-                             const struct answer *answer, EVP_PKEY *key,
-                             struct offline_made *made, struct error *err)
+static enum result write_all(const struct offline_options *options,
+                             const struct token *token, const struct answer *answer,
+                             EVP_PKEY *key, struct offline_made *made, struct error *err)
 {
     X509 *ca = NULL, *certificate = NULL;
     uint8_t hash[CERTIFICATE_SHA256_SIZE];
@@ -220,7 +222,8 @@ static enum result write_all(const struct offline_options *options, const struct
     char path[DIRECTORY_PATH];
 
     made->node_id = answer->id;
-    snprintf(made->cluster_id, sizeof made->cluster_id, "%.*s", SLICE_ARG(answer->cluster_id));
+    snprintf(made->cluster_id, sizeof made->cluster_id, "%.*s",
+             SLICE_ARG(answer->cluster_id));
     snprintf(made->name, sizeof made->name, "%.63s", options->name);
     if (!identity_is_cluster_id(answer->cluster_id) || answer->id == 0 ||
         answer->cluster_key.size != sizeof cluster_key.bytes)
@@ -273,11 +276,14 @@ enum result offline_join(const struct offline_options *options,
     buffer_init(&csr, PEM_MAX);
     buffer_init(&request, PEM_MAX);
     buffer_init(&reply, 1u << 20);
-    if (token_parse(options->token, &token, err) == GW_OK && key_generate(&key, err) == GW_OK &&
-        certificate_request_make(key, slice_from_string(options->name), &csr, err) == GW_OK &&
+    if (token_parse(options->token, &token, err) == GW_OK &&
+        key_generate(&key, err) == GW_OK &&
+        certificate_request_make(key, slice_from_string(options->name), &csr, err) ==
+            GW_OK &&
         tls_context_join_client(token.ca_sha256, &tls, err) == GW_OK) {
         encode_request(options, &token, buffer_slice(&csr), &request);
-        if (ask(options, &token, tls, buffer_slice(&request), &reply, &answer, err) == GW_OK &&
+        if (ask(options, &token, tls, buffer_slice(&request), &reply, &answer, err) ==
+                GW_OK &&
             write_all(options, &token, &answer, key, &made, err) == GW_OK)
             *ret_made = made;
     }

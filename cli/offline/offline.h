@@ -23,8 +23,8 @@ struct offline_listener {
 struct offline_options {
     const char *data_dir, *name, *region; /* needed */
     const char *zone;
-    const char *cluster; /* init; default "quorumgate" */
-    const char *peer;    /* advertised; default 127.0.0.1:7000 */
+    const char *cluster;     /* init; default "quorumgate" */
+    const char *peer;        /* advertised; default 127.0.0.1:7000 */
     const char *peer_listen; /* default: the address of `peer` if that is loopback, else
                                 its port on all addresses */
     const char *admin;       /* default 127.0.0.1:7001 */

@@ -85,7 +85,8 @@ static void refuse(struct http_call *call, enum result code, const char *sentenc
 {
     struct buffer body;
     struct error err;
-    const struct http_field type = {SLICE("content-type"), SLICE("application/problem+json")};
+    const struct http_field type = {SLICE("content-type"),
+                                    SLICE("application/problem+json")};
 
     error_set(&err, code, "%s", sentence);
     buffer_init(&body, 4096);
@@ -181,15 +182,16 @@ enum result admin_open(struct control *control, struct error *err)
 
     if (http_server_open(control->loop, &config, &control->admin, err) != GW_OK)
         return error_wrap(err, "open the admin API");
-    if (listener_open_unix(control->options.admin_socket, control->options.admin_socket_mode,
-                           &fd, err) != GW_OK ||
+    if (listener_open_unix(control->options.admin_socket,
+                           control->options.admin_socket_mode, &fd, err) != GW_OK ||
         http_server_listen(control->admin, fd, NULL, err) != GW_OK)
         return error_wrap(err, "open the admin socket '%s'", control->options.admin_socket);
     if (control->options.admin_listen[0] == '\0')
         return GW_OK;
     if (make_tls(control, &tls, err) != GW_OK)
         return error_wrap(err, "open the admin port");
-    if (listener_open_fd(slice_from_string(control->options.admin_listen), &fd, err) == GW_OK)
+    if (listener_open_fd(slice_from_string(control->options.admin_listen), &fd, err) ==
+        GW_OK)
         http_server_listen(control->admin, fd, tls, err);
     tls_context_unref(tls);
     if (err->code != GW_OK)

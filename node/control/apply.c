@@ -96,8 +96,9 @@ static void reply_applied(struct request *request)
     if (write->type == WRITE_PUT || write->type == WRITE_PATCH) {
         const struct resource *resource =
             catalog_get(&request->control->visible->catalog, write->kind, write->name);
-        uint64_t etag = write->changed_count != 0 || resource == NULL ? write->revision
-                                                                      : resource->mod_revision;
+        uint64_t etag = write->changed_count != 0 || resource == NULL
+                            ? write->revision
+                            : resource->mod_revision;
         if (!write->dry_run)
             snprintf(request->etag, sizeof request->etag, "%llu", (unsigned long long)etag);
     }
@@ -296,7 +297,8 @@ static void submit(struct request *request, enum write_type type)
         if (write->kind == KIND_NONE) {
             const char *nearest = kind_suggest(request->parts[2]);
             request_fail(request, GW_NOT_FOUND, "there is no kind '%.*s'%s%s%s",
-                         SLICE_ARG(request->parts[2]), nearest == NULL ? "" : " (did you mean '",
+                         SLICE_ARG(request->parts[2]),
+                         nearest == NULL ? "" : " (did you mean '",
                          nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'?)");
             return;
         }

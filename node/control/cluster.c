@@ -150,8 +150,9 @@ void cluster_ready(struct request *request)
 
 void cluster_version(struct request *request)
 {
-    request_reply(request, 200,
-                  SLICE("{\"version\":\"" CONTROL_VERSION "\",\"commit\":\"" GW_COMMIT "\"}"));
+    request_reply(
+        request, 200,
+        SLICE("{\"version\":\"" CONTROL_VERSION "\",\"commit\":\"" GW_COMMIT "\"}"));
 }
 
 /* ---- changes of membership, at the leader ---- */
@@ -186,8 +187,8 @@ static void change_done(struct control_call *call)
 
 static void propose(struct request *request, bool encoded, struct buffer *command)
 {
-    if (!encoded || !control_call(request->control, MEMBER_PROPOSE, buffer_slice(command), 0,
-                                  0, change_done, request))
+    if (!encoded || !control_call(request->control, MEMBER_PROPOSE, buffer_slice(command),
+                                  0, 0, change_done, request))
         request_fail(request, GW_INVALID, "the change does not encode");
     buffer_deinit(command);
 }
@@ -231,8 +232,8 @@ static void transfer(struct request *request)
             to = node->id;
         }
     }
-    if (!control_call(request->control, MEMBER_TRANSFER, (struct slice){0}, to, 0, change_done,
-                      request))
+    if (!control_call(request->control, MEMBER_TRANSFER, (struct slice){0}, to, 0,
+                      change_done, request))
         request_fail(request, GW_NO_MEMORY, "hand over leadership");
 }
 

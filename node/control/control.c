@@ -103,98 +103,6 @@ void control_end(struct control *control, enum result result, const char *why)
     uv_stop(control->loop);
 }
 
-/* ---- readiness ---- */
-
-static bool fenced(const struct control *control)
-{
-    int fence = control->options.fence;
-
-    if (fence == CONTROL_FENCE_CLUSTER) {
-        const struct cluster_spec *cluster =
-            control->visible == NULL ? NULL : catalog_cluster(&control->visible->catalog);
-        fence = cluster != NULL && cluster->fence == FENCE_MINORITY ? CONTROL_FENCE_MINORITY
-                                                                    : CONTROL_FENCE_NONE;
-    }
-    return fence == CONTROL_FENCE_MINORITY && control_leader(control) == 0;
-}
-
-static void reason(struct buffer *why, const char *format, unsigned n)
-{
-    if (why == NULL)
-        return;
-    buffer_printf(why, "%s%s", why->size == 0 ? "" : "\n", "");
-    if (n != 0)
-        buffer_printf(why, "%u ", n);
-    buffer_append_slice(why, slice_from_string(format));
-}
-
-bool control_is_ready(const struct control *control, struct buffer *why)
-{
-    unsigned failed = 0;
-    bool ready = true;
-
-    if (control->is_draining) {
-        reason(why, "draining", 0);
-        ready = false;
-    }
-    if (control->nodes.state.applied == 0 || !control->publish.is_served) {
-        reason(why, "no configuration loaded", 0);
-        ready = false;
-    }
-    for (size_t i = 0; i < control->publish.listener_count; i++)
-        failed += control->publish.listeners[i].state == LISTENER_FAILED;
-    if (failed != 0) {
-        reason(why, failed == 1 ? "listener failed" : "listeners failed", failed);
-        ready = false;
-    }
-    if (fenced(control)) {
-        reason(why, "no quorum, and fence is minority", 0);
-        ready = false;
-    }
-    return ready;
-}
-
-/* ---- what this node tells the others ---- */
-
-void control_status_send(struct control *control)
-{
-    const struct node_entry *self = control_self(control);
-    struct buffer blob;
-    char digest[17];
-
-    if (control->member == NULL)
-        return;
-    snprintf(digest, sizeof digest, "%016llx",
-             (unsigned long long)control->nodes.state.digest);
-    buffer_init(&blob, 16384);
-    wire_map(&blob, 11);
-    wire_string(&blob, SLICE("name"));
-    wire_string(&blob, slice_from_string(control->options.identity.name));
-    wire_string(&blob, SLICE("region"));
-    wire_string(&blob, slice_from_string(control->region));
-    wire_string(&blob, SLICE("zone"));
-    wire_string(&blob, slice_from_string(control->zone));
-    wire_string(&blob, SLICE("peer"));
-    wire_string(&blob, slice_from_string(self == NULL ? "" : self->peer));
-    wire_string(&blob, SLICE("admin"));
-    wire_string(&blob, slice_from_string(self == NULL ? "" : self->admin));
-    wire_string(&blob, SLICE("version"));
-    wire_string(&blob, SLICE(CONTROL_VERSION));
-    wire_string(&blob, SLICE("served"));
-    wire_u64(&blob, control->publish.is_served ? control->publish.served : 0);
-    wire_string(&blob, SLICE("visible"));
-    wire_u64(&blob, control->nodes.state.applied);
-    wire_string(&blob, SLICE("digest"));
-    wire_string(&blob, slice_from_string(digest));
-    wire_string(&blob, SLICE("ready"));
-    wire_bool(&blob, control_is_ready(control, NULL));
-    wire_string(&blob, SLICE("halted"));
-    wire_bool(&blob, control->is_halted);
-    if (!blob.failed)
-        member_status_set(control->member, buffer_slice(&blob));
-    buffer_deinit(&blob);
-}
-
 void control_served(struct control *control)
 {
     control_status_send(control);
@@ -206,82 +114,6 @@ void control_worker_drained(struct control *control, unsigned worker)
     (void)worker;
     if (++control->drained_workers >= control->side.workers && control->is_draining)
         control_end(control, GW_OK, "");
-}
-
-/* ---- this node's record follows gwd.yaml ---- */
-
-static void record_told(struct control_call *call)
-{
-    struct control *control = call->control;
-    enum result result = call->member.result;
-    struct wire wire;
-    size_t count;
-    uint64_t word;
-
-    control->is_telling = false;
-    if (result == GW_OK && call->member.type == MEMBER_FORWARD) {
-        wire_init(&wire, buffer_slice(&call->member.reply));
-        result = wire_read_array(&wire, &count) && wire_read_u64(&wire, &word) &&
-                         word < GW_RESULT_COUNT
-                     ? (enum result)word
-                     : GW_MALFORMED;
-    }
-    if (result == GW_OK || result == GW_INVALID)
-        control->has_told_record = true; /* refused for good, or done */
-    if (result == GW_INVALID)
-        log_event(LOG_ERROR, "control", "the cluster refuses this node's place",
-                  LOG_STR("region", control->region));
-    control_call_free(call);
-}
-
-static bool differs(const char *have, const char *want)
-{
-    return want != NULL && want[0] != '\0' && strcmp(have, want) != 0;
-}
-
-static void tell_record(struct control *control)
-{
-    const struct node_entry *self = control_self(control);
-    struct buffer payload;
-
-    if (self == NULL || control->has_told_record || control->is_telling ||
-        control_leader(control) == 0)
-        return;
-    if (!differs(self->region, control->region) && !differs(self->zone, control->zone) &&
-        !differs(self->peer, control->options.peer_advertise) &&
-        !differs(self->admin, control->options.admin_advertise) &&
-        !differs(self->version, CONTROL_VERSION)) {
-        control->has_told_record = true;
-        return;
-    }
-    const char *peer = control->options.peer_advertise;
-    const char *admin = control->options.admin_advertise;
-    const struct node_record record = {
-        .id = self->id,
-        .name = slice_from_string(self->name),
-        .region = slice_from_string(control->region),
-        .zone = slice_from_string(control->zone),
-        .peer = slice_from_string(peer != NULL && peer[0] != '\0' ? peer : self->peer),
-        .admin = slice_from_string(admin != NULL && admin[0] != '\0' ? admin : self->admin),
-        .role = slice_from_string(self->role),
-        .version = SLICE(CONTROL_VERSION),
-        .joined_ms = self->joined_ms};
-
-    buffer_init(&payload, 0);
-    if (control_is_leader(control)) {
-        const struct command_header header = {.number = COMMAND_NODE_UPDATE,
-                                              .wall_ms = instant_wall_ms(),
-                                              .actor = slice_from_string(self->name)};
-        if (node_update_encode(&payload, &header, &record))
-            control->is_telling = control_call(
-                control, MEMBER_PROPOSE, buffer_slice(&payload), 0, 0, record_told, NULL);
-    } else {
-        buffer_append_byte(&payload, 'N');
-        node_record_pack(&payload, &record);
-        control->is_telling = control_call(control, MEMBER_FORWARD, buffer_slice(&payload),
-                                           0, 0, record_told, NULL);
-    }
-    buffer_deinit(&payload);
 }
 
 /* ---- news ---- */
@@ -355,7 +187,7 @@ static void take_view(struct control *control, struct member_view *view)
     if (view->replica.visible > control->visible_index ||
         view->replica.revision > control->visible_revision)
         take_visible(control, view->replica.visible, view->replica.revision);
-    tell_record(control);
+    self_tell_record(control);
     laggards_check(control);
 }
 
@@ -421,7 +253,7 @@ static void on_tick(uv_timer_t *timer)
     laggards_check(control);
     if (turn % (1000 / TICK_MS) == 0) {
         control_status_send(control);
-        tell_record(control);
+        self_tell_record(control);
     }
     if (turn % (CONTROL_REDIAL_MS / TICK_MS) == 0)
         publish_retry_listeners(control);

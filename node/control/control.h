@@ -36,12 +36,16 @@ struct control_side {
     uint64_t (*turned_ms)(void *owner, unsigned worker);
 };
 
-enum control_fence { CONTROL_FENCE_CLUSTER = -1, CONTROL_FENCE_NONE, CONTROL_FENCE_MINORITY };
+enum control_fence {
+    CONTROL_FENCE_CLUSTER = -1,
+    CONTROL_FENCE_NONE,
+    CONTROL_FENCE_MINORITY
+};
 
 struct control_options {
     const char *data_dir; /* strings: borrowed for the life of control */
     struct identity_file identity;
-    struct slice region, zone; /* empty: as the node's record says */
+    struct slice region, zone;                /* empty: as the node's record says */
     const char *peer_listen, *peer_advertise; /* advertise empty: the record's */
     const char *admin_listen, *admin_socket;
     const char *admin_advertise; /* empty: admin_listen */

@@ -89,8 +89,8 @@ static enum result read_kinds(struct txn *txn, const struct edition *before,
 {
     for (int kind = 0; kind < KIND_COUNT; kind++) {
         struct reading reading = {.kind = (enum kind)kind,
-                                  .before =
-                                      before == NULL ? NULL : &before->catalog.shelves[kind],
+                                  .before = before == NULL ? NULL
+                                                           : &before->catalog.shelves[kind],
                                   .catalog = &edition->catalog,
                                   .err = err};
         char prefix[RESOURCE_KEY_MAX];

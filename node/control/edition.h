@@ -13,7 +13,8 @@
 
 struct edition {
     struct catalog catalog;
-    _Atomic uint64_t applied; /* index that it still holds at: rises while nothing changes */
+    _Atomic uint64_t
+        applied;            /* index that it still holds at: rises while nothing changes */
     uint64_t conf_sequence; /* what the next transaction extends */
     bool is_tentative;
     atomic_uint references;

@@ -37,8 +37,7 @@ static bool read_url(struct request *request, struct slice url, struct question 
     }
     question->query = uri.query;
     /* A Host header says more than the address that is dialled. */
-    const struct http_header *field =
-        message_find(&question->message, SLICE("host"), NULL);
+    const struct http_header *field = message_find(&question->message, SLICE("host"), NULL);
     if (field != NULL && !uri_host_split(field->value, &host)) {
         request_fail(request, GW_MALFORMED, "'%.*s' is no host", SLICE_ARG(field->value));
         return false;
@@ -71,7 +70,8 @@ static bool read_question(struct request *request, struct question *question)
          item = item->next) {
         if (!message_add(&question->message, value_text(item, "name"),
                          value_text(item, "value"))) {
-            request_fail(request, GW_LIMIT, "a call has at most %d headers", EXPLAIN_HEADERS);
+            request_fail(request, GW_LIMIT, "a call has at most %d headers",
+                         EXPLAIN_HEADERS);
             return false;
         }
     }
@@ -124,8 +124,8 @@ static void emit_endpoint(struct emit *emit, struct request *request,
     if (count == 0)
         emit_null(emit);
     else
-        emit_string(emit, count == 1 ? one
-                                     : arena_copy(&request->arena, buffer_slice(&names)));
+        emit_string(emit,
+                    count == 1 ? one : arena_copy(&request->arena, buffer_slice(&names)));
     buffer_deinit(&names);
 }
 
@@ -146,8 +146,8 @@ static void add_policy(struct arena *arena, struct slice **names, size_t *count,
 }
 
 /* Names of the Policies that have a say in this call. */
-static void emit_policies(struct emit *emit, struct request *request, const struct plan *plan,
-                          struct slice listener_name)
+static void emit_policies(struct emit *emit, struct request *request,
+                          const struct plan *plan, struct slice listener_name)
 {
     const struct catalog *catalog = &request->control->visible->catalog;
     const struct resource *route =
@@ -211,7 +211,8 @@ static const struct snapshot_listener *pick_listener(const struct snapshot *snap
 {
     if (name.size != 0)
         return snapshot_listener_named(snapshot, name);
-    return snapshot_listener_count(snapshot) == 0 ? NULL : snapshot_listener_at(snapshot, 0);
+    return snapshot_listener_count(snapshot) == 0 ? NULL
+                                                  : snapshot_listener_at(snapshot, 0);
 }
 
 void explain_post(struct request *request)
@@ -247,10 +248,9 @@ void explain_post(struct request *request)
     if (plan == NULL)
         snapshot_plan(snapshot, &query, &allowed);
 
-    const struct target_service *service =
-        plan != NULL && plan->action == PLAN_PROXY
-            ? likely_service(plan, &question->message)
-            : NULL;
+    const struct target_service *service = plan != NULL && plan->action == PLAN_PROXY
+                                               ? likely_service(plan, &question->message)
+                                               : NULL;
     emit_init(&emit, &request->out, false);
     emit_object(&emit);
     emit_key(&emit, "revision");

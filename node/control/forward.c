@@ -27,7 +27,8 @@ static void index_came(struct control_call *call)
 
 static void barrier(struct control *control, struct member_forwarded *forwarded)
 {
-    if (!control_call(control, MEMBER_BARRIER, (struct slice){0}, 0, 0, index_came, forwarded))
+    if (!control_call(control, MEMBER_BARRIER, (struct slice){0}, 0, 0, index_came,
+                      forwarded))
         answer_index(control, forwarded, GW_NO_MEMORY, 0);
 }
 
@@ -49,8 +50,8 @@ static void node_record(struct control *control, struct member_forwarded *forwar
     buffer_init(&command, 0);
     if (!node_update_encode(&command, &with_actor, &record))
         answer_index(control, forwarded, GW_MALFORMED, 0);
-    else if (!control_call(control, MEMBER_PROPOSE, buffer_slice(&command), 0, 0, index_came,
-                           forwarded))
+    else if (!control_call(control, MEMBER_PROPOSE, buffer_slice(&command), 0, 0,
+                           index_came, forwarded))
         answer_index(control, forwarded, GW_NO_MEMORY, 0);
     buffer_deinit(&command);
 }

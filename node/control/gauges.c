@@ -55,8 +55,8 @@ static void update_raft(struct control *control)
     set(control, "gw_raft_applied_index", "Last index that readers see.", none,
         replica->visible);
     /* 52 bits, so that a double holds it to the digit. Equal at equal applied index. */
-    set(control, "gw_state_digest", "Digest of the replicated state, its low 52 bits.", none,
-        control->nodes.state.digest & ((1ull << 52) - 1));
+    set(control, "gw_state_digest", "Digest of the replicated state, its low 52 bits.",
+        none, control->nodes.state.digest & ((1ull << 52) - 1));
     total(control, "gw_raft_elections_total", "Elections begun by this node.", none,
           counters->elections);
     total(control, "gw_raft_proposals_total", "Entries proposed by this node.", none,
@@ -87,11 +87,13 @@ static void update_links(struct control *control)
           counters->frames_out);
     total(control, "gw_link_bytes_received_total", "Bytes from peers.", none,
           counters->bytes_in);
-    total(control, "gw_link_bytes_sent_total", "Bytes to peers.", none, counters->bytes_out);
+    total(control, "gw_link_bytes_sent_total", "Bytes to peers.", none,
+          counters->bytes_out);
     total(control, "gw_link_malformed_total", "Links closed for what they said.", none,
           counters->malformed);
     total(control, "gw_link_opened_total", "Links opened.", none, counters->links_opened);
-    total(control, "gw_link_refused_total", "Links refused.", none, counters->links_refused);
+    total(control, "gw_link_refused_total", "Links refused.", none,
+          counters->links_refused);
     total(control, "gw_link_dropped_total", "Messages dropped with too much waiting.", none,
           counters->dropped_over_limit);
     total(control, "gw_link_joins_total", "Join requests.", none, counters->joins);
@@ -119,8 +121,9 @@ static void update_members(struct control *control)
                 buffer_slice(&labels), count);
         }
     }
-    set(control, "gw_member_halted", "1 after an error of the log: no vote, traffic goes on.",
-        (struct slice){0}, control->is_halted);
+    set(control, "gw_member_halted",
+        "1 after an error of the log: no vote, traffic goes on.", (struct slice){0},
+        control->is_halted);
     buffer_deinit(&labels);
 }
 
@@ -191,16 +194,18 @@ void gauges_update(struct control *control)
         publish->served);
     set(control, "gw_config_visible_revision", "Revision that is committed here.", none,
         control->visible_revision);
-    total(control, "gw_config_compile_failures_total", "Revisions that did not compile.", none,
-          publish->failures);
-    set(control, "gw_listeners_failed", "Listeners that could not be opened.", none, failed);
+    total(control, "gw_config_compile_failures_total", "Revisions that did not compile.",
+          none, publish->failures);
+    set(control, "gw_listeners_failed", "Listeners that could not be opened.", none,
+        failed);
     set(control, "gw_ready", "1 while /readyz says so.", none,
         control_is_ready(control, NULL));
     total(control, "gw_admin_requests_total", "Requests to the admin API.", none,
           control->requests_total);
-    total(control, "gw_admin_requests_refused_total", "Requests without right or room.", none,
-          control->requests_refused);
-    total(control, "gw_admin_writes_total", "Writes answered.", none, control->writes_total);
+    total(control, "gw_admin_requests_refused_total", "Requests without right or room.",
+          none, control->requests_refused);
+    total(control, "gw_admin_writes_total", "Writes answered.", none,
+          control->writes_total);
     total(control, "gw_admin_forwards_total", "Requests forwarded to the leader.", none,
           control->forwards_total);
     total(control, "gw_admin_rechecks_total", "Writes checked once more.", none,

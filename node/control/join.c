@@ -91,8 +91,8 @@ static bool read_request(struct joining *joining)
 
 /* ---- signing, at the leader ---- */
 
-static enum result read_ca(struct control *control, struct buffer *ca_pem, EVP_PKEY **ret_key,
-                           struct error *err)
+static enum result read_ca(struct control *control, struct buffer *ca_pem,
+                           EVP_PKEY **ret_key, struct error *err)
 {
     struct txn *txn;
     struct record record;
@@ -106,7 +106,8 @@ static enum result read_ca(struct control *control, struct buffer *ca_pem, EVP_P
     result = record_get(txn, CA_KEY, &record);
     if (result != GW_OK || !ca_record_unpack(record.value, &ca))
         error_set(err, GW_DAMAGED, "the record of the CA cannot be read");
-    else if (seal_open(&control->key, SLICE("_ca/1"), ca.sealed_key, &key_pem, err) == GW_OK &&
+    else if (seal_open(&control->key, SLICE("_ca/1"), ca.sealed_key, &key_pem, err) ==
+                 GW_OK &&
              key_from_pem(buffer_slice(&key_pem), ret_key, err) == GW_OK)
         buffer_append_slice(ca_pem, ca.certificate);
     txn_abort(txn);
@@ -136,8 +137,9 @@ static size_t names_of(const struct joining *joining, struct slice *out)
     return count;
 }
 
-static enum result sign(struct joining *joining, uint64_t id, struct buffer *certificate_pem,
-                        struct buffer *ca_pem, struct error *err)
+static enum result sign(struct joining *joining, uint64_t id,
+                        struct buffer *certificate_pem, struct buffer *ca_pem,
+                        struct error *err)
 {
     struct control *control = joining->control;
     struct identity subject = {.kind = IDENTITY_NODE, .node_id = id};
@@ -292,8 +294,8 @@ void join_arrived(struct control *control, struct member_forwarded *forwarded)
         propose(joining);
     } else if (forwarded->from != 0) {
         refuse(joining, GW_NOT_LEADER, "leadership is moving: try again");
-    } else if (!control_call(control, MEMBER_FORWARD, buffer_slice(&forwarded->payload), 0, 0,
-                             carried, joining)) {
+    } else if (!control_call(control, MEMBER_FORWARD, buffer_slice(&forwarded->payload), 0,
+                             0, carried, joining)) {
         refuse(joining, GW_NO_MEMORY, "out of memory");
     }
 }

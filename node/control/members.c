@@ -51,7 +51,8 @@ static bool read_status(struct slice blob, struct member_line *line, bool *ret_h
     return true;
 }
 
-static const char *role_of(const struct replica_server *server, const struct node_entry *node)
+static const char *role_of(const struct replica_server *server,
+                           const struct node_entry *node)
 {
     if (server == NULL || server->role == REPLICA_SPARE)
         return "standby"; /* known, not taken in yet */
@@ -86,10 +87,10 @@ static void fill(const struct control *control, uint64_t id, const struct node_e
         line->is_reachable = peer != NULL && peer->connected && line->seen_ms < SEEN_MS;
         line->has_status = peer != NULL && read_status(peer->status, line, &halted);
     }
-    line->state = !line->is_reachable                  ? "unreachable"
-                  : halted                             ? "halted"
-                  : id == control_leader(control)      ? "leader"
-                                                       : "follower";
+    line->state = !line->is_reachable             ? "unreachable"
+                  : halted                        ? "halted"
+                  : id == control_leader(control) ? "leader"
+                                                  : "follower";
 }
 
 void members_gather(const struct control *control, struct member_list *ret_list)
@@ -131,9 +132,9 @@ void members_gather(const struct control *control, struct member_list *ret_list)
                 view->replica.last > server->match ? view->replica.last - server->match : 0;
     }
     bool quorum = control_leader(control) != 0 && list->have >= list->voters / 2 + 1;
-    list->health = !quorum                                        ? "no-quorum"
-                   : list->reachable < list->count || halted      ? "degraded"
-                                                                  : "ok";
+    list->health = !quorum                                   ? "no-quorum"
+                   : list->reachable < list->count || halted ? "degraded"
+                                                             : "ok";
 }
 
 void members_emit(struct emit *emit, const struct member_list *list)

@@ -38,11 +38,11 @@ struct proposer {
     size_t queued;
     struct write *checking;
     struct edition *tentative;
-    uint64_t sequence;       /* what the next transaction extends, if tentative */
-    uint64_t revision;       /* of the last one answered */
-    uint64_t rebuild_index;  /* the visible state must have reached it */
+    uint64_t sequence;      /* what the next transaction extends, if tentative */
+    uint64_t revision;      /* of the last one answered */
+    uint64_t rebuild_index; /* the visible state must have reached it */
     bool is_rebuilding;
-    bool is_ready;           /* the barrier of this term has been passed */
+    bool is_ready; /* the barrier of this term has been passed */
     bool is_barrier_out;
     struct member_call barrier;
     uint64_t counters_again; /* writes checked once more */

@@ -15,14 +15,14 @@
 
 static struct compile_options options_for(const struct control *control, uint64_t revision)
 {
-    return (struct compile_options){
-        .revision = revision,
-        .node_name = slice_from_string(control->options.identity.name),
-        .node_region = slice_from_string(control->region),
-        .node_zone = slice_from_string(control->zone),
-        .board = control->board,
-        .overrides = control->options.binds,
-        .override_count = control->options.bind_count};
+    return (struct compile_options){.revision = revision,
+                                    .node_name =
+                                        slice_from_string(control->options.identity.name),
+                                    .node_region = slice_from_string(control->region),
+                                    .node_zone = slice_from_string(control->zone),
+                                    .board = control->board,
+                                    .overrides = control->options.binds,
+                                    .override_count = control->options.bind_count};
 }
 
 static struct listener_entry *find_entry(struct publish *publish, struct slice name)
@@ -128,7 +128,8 @@ static void hand_over(struct control *control, struct snapshot *snapshot)
         if (!keep && !open_sockets(control, entry, fds))
             continue;
         for (unsigned w = 0; w < workers; w++) {
-            struct control_socket *socket = &sockets[(size_t)w * (count + 1) + socket_count];
+            struct control_socket *socket =
+                &sockets[(size_t)w * (count + 1) + socket_count];
             snprintf(socket->listener, sizeof socket->listener, "%s", entry->name);
             socket->fd = keep ? -1 : fds[w];
         }
@@ -174,7 +175,8 @@ static void compile_run(struct job *job)
     struct compile_options options =
         options_for(control, publish->compiling->catalog.revision);
 
-    snapshot_compile(&publish->compiling->catalog, &options, &publish->fresh, &publish->err);
+    snapshot_compile(&publish->compiling->catalog, &options, &publish->fresh,
+                     &publish->err);
 }
 
 static void compile_done(struct job *job)
@@ -234,7 +236,8 @@ void publish_again(struct control *control)
 
 enum result publish_first(struct control *control, struct error *err)
 {
-    struct compile_options options = options_for(control, control->visible->catalog.revision);
+    struct compile_options options =
+        options_for(control, control->visible->catalog.revision);
     struct snapshot *snapshot;
 
     if (snapshot_compile(&control->visible->catalog, &options, &snapshot, err) != GW_OK)

@@ -85,8 +85,8 @@ static void finish_birth(struct request *request)
 
     request->control->body_bytes += request->body.size;
     split_path(request);
-    request->is_stale = request_query(request, "consistency", &value) &&
-                        slice_equal(value, SLICE("stale"));
+    request->is_stale =
+        request_query(request, "consistency", &value) && slice_equal(value, SLICE("stale"));
 }
 
 struct request *request_from_call(struct control *control, struct http_call *call,
@@ -131,9 +131,9 @@ void request_encode(const struct request *request, struct buffer *out)
 static bool request_decode(struct request *request, struct slice payload)
 {
     struct slice *const fields[] = {
-        &request->method,        &request->path,            &request->query,
-        &request->if_match,      &request->if_none_match,   &request->idempotency_key,
-        &request->content_type,  &request->actor,           &request->body};
+        &request->method,       &request->path,          &request->query,
+        &request->if_match,     &request->if_none_match, &request->idempotency_key,
+        &request->content_type, &request->actor,         &request->body};
     struct wire wire;
     size_t count;
 
@@ -239,7 +239,7 @@ static void reply_typed(struct request *request, unsigned status, const char *ty
                         struct slice body)
 {
     struct control *control = request->control;
-    uint64_t revision = request->revision != 0 ? request->revision
+    uint64_t revision = request->revision != 0     ? request->revision
                         : control->visible != NULL ? control->visible->catalog.revision
                                                    : 0;
 
@@ -266,8 +266,7 @@ static void reply_typed(struct request *request, unsigned status, const char *ty
         fields[count++] = (struct http_field){SLICE("etag"), slice_from_string(etag)};
     }
     if (request->is_stale) {
-        snprintf(lag_text, sizeof lag_text, "%llums",
-                 (unsigned long long)lag_ms(control));
+        snprintf(lag_text, sizeof lag_text, "%llums", (unsigned long long)lag_ms(control));
         fields[count++] = (struct http_field){SLICE("gw-lag"), slice_from_string(lag_text)};
     }
     http_server_reply(request->call, status, fields, count, body);
@@ -282,13 +281,13 @@ void request_reply(struct request *request, unsigned status, struct slice body)
 void request_fail_error(struct request *request, const struct error *err)
 {
     struct buffer body;
-    const struct problem_extra extra = {.problems = request->problems,
-                                        .revision =
-                                            request->control->visible == NULL
-                                                ? 0
-                                                : request->control->visible->catalog.revision,
-                                        .changed = request->changed,
-                                        .changed_count = request->changed_count};
+    const struct problem_extra extra = {
+        .problems = request->problems,
+        .revision = request->control->visible == NULL
+                        ? 0
+                        : request->control->visible->catalog.revision,
+        .changed = request->changed,
+        .changed_count = request->changed_count};
 
     buffer_init(&body, 0);
     unsigned status = problem_write(&body, err, &extra);
@@ -375,9 +374,10 @@ void request_fail_no_quorum(struct request *request)
     struct buffer text;
 
     if (control->is_halted) {
-        request_fail(request, GW_HALTED,
-                     "this node's member has halted after an error of its disk: see its log, "
-                     "then restart it");
+        request_fail(
+            request, GW_HALTED,
+            "this node's member has halted after an error of its disk: see its log, "
+            "then restart it");
         return;
     }
     buffer_init(&text, 0);
@@ -419,7 +419,8 @@ void request_try_again(struct request *request, request_fn next)
     }
     if (request->timer == NULL) {
         request->timer = calloc(1, sizeof *request->timer);
-        if (request->timer == NULL || uv_timer_init(request->control->loop, request->timer)) {
+        if (request->timer == NULL ||
+            uv_timer_init(request->control->loop, request->timer)) {
             free(request->timer);
             request->timer = NULL;
             request_fail(request, GW_NO_MEMORY, "wait for the leader");
@@ -441,7 +442,8 @@ static void take_answer(struct request *request, struct slice payload)
     wire_init(&wire, payload);
     if (!wire_read_array(&wire, &count) || count < 4 || !wire_read_u64(&wire, &status) ||
         !wire_read_string(&wire, &etag) || !wire_read_u64(&wire, &revision) ||
-        !wire_read_string(&wire, &body) || (status != 0 && (status < 200 || status > 599))) {
+        !wire_read_string(&wire, &body) ||
+        (status != 0 && (status < 200 || status > 599))) {
         request_fail(request, GW_UNKNOWN_OUTCOME,
                      "the leader's answer does not decode; the change may have been made");
         return;

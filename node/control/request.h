@@ -25,7 +25,7 @@ struct request {
     /* Borrowed from the call or the forwarded payload. */
     struct slice method, path, query, body;
     struct slice if_match, if_none_match, idempotency_key, content_type;
-    struct slice actor; /* "admin:ann", "socket" */
+    struct slice actor;                     /* "admin:ann", "socket" */
     struct slice parts[REQUEST_PATH_PARTS]; /* of the path behind /v1, decoded */
     size_t part_count;
     bool is_stale; /* ?consistency=stale */
@@ -39,7 +39,7 @@ struct request {
 
     /* For the answer. */
     char etag[24];
-    uint64_t revision; /* header gw-revision; 0: this node's */
+    uint64_t revision;         /* header gw-revision; 0: this node's */
     struct problems *problems; /* borrowed */
     const struct slice *changed;
     size_t changed_count;

@@ -69,7 +69,8 @@ static void list_run(struct job *job)
                  (kind == (int)listing->after_kind &&
                   slice_compare(resource->name, listing->after) <= 0)))
                 continue;
-            if (request->selector.size != 0 && !selector_matches(request->selector, resource))
+            if (request->selector.size != 0 &&
+                !selector_matches(request->selector, resource))
                 continue;
             if (listing->has_limit && count == listing->limit) {
                 more = true;
@@ -119,8 +120,8 @@ static void list(struct request *request)
     if (request_query(request, "continue", &text) &&
         !resource_key_parse(text, &listing->after_kind, &listing->after)) {
         free(listing);
-        request_fail(request, GW_MALFORMED, "continue is '%.*s': take it from the list before",
-                     SLICE_ARG(text));
+        request_fail(request, GW_MALFORMED,
+                     "continue is '%.*s': take it from the list before", SLICE_ARG(text));
         return;
     }
     if (request_query(request, "limit", &text))
@@ -149,8 +150,8 @@ void resources_list(struct request *request)
 
 static void get(struct request *request)
 {
-    const struct resource *resource = catalog_get(&request->control->visible->catalog,
-                                                  request->kind, request->parts[3]);
+    const struct resource *resource =
+        catalog_get(&request->control->visible->catalog, request->kind, request->parts[3]);
     struct emit emit;
 
     if (resource == NULL) {

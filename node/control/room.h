@@ -84,7 +84,7 @@ struct control {
     uint64_t proposer_term;
 
     struct http_server *admin, *status;
-    struct list_link waiting; /* struct wait: for an index to be visible here */
+    struct list_link waiting;  /* struct wait: for an index to be visible here */
     struct list_link laggards; /* struct request: for all nodes to serve */
     struct list_link requests; /* struct request, all of them */
     size_t request_count, body_bytes;
@@ -105,7 +105,8 @@ struct control {
 bool control_is_leader(const struct control *control);
 uint64_t control_leader(const struct control *control); /* 0: none */
 uint64_t control_now_ms(const struct control *control);
-/* Posts; `done` runs with the call, which it frees by control_call_free. False: no memory. */
+/* Posts; `done` runs with the call, which it frees by control_call_free. False: no memory.
+ */
 bool control_call(struct control *control, enum member_call_type type, struct slice payload,
                   uint64_t to, uint64_t timeout_ms, control_call_fn done, void *owner);
 void control_call_free(struct control_call *call);
@@ -114,13 +115,17 @@ void control_answer(struct control *control, struct member_forwarded *forwarded,
                     struct slice reply);
 /* This node's record; NULL before it is visible here. */
 const struct node_entry *control_self(const struct control *control);
-void control_status_send(struct control *control);
-/* Is it fit for traffic? Reasons go, one a line, to `why` (may be NULL). */
-bool control_is_ready(const struct control *control, struct buffer *why);
 /* Ends the loop. */
 void control_end(struct control *control, enum result result, const char *why);
 /* `region` is to be found in the node's own settings, else its record. */
 void control_place(struct control *control);
+
+/* self.c */
+void control_status_send(struct control *control);
+/* Is it fit for traffic? Reasons go, one a line, to `why` (may be NULL). */
+bool control_is_ready(const struct control *control, struct buffer *why);
+/* Proposes this node's record where gwd.yaml says other than it. */
+void self_tell_record(struct control *control);
 
 /* catalog_source.c */
 void catalog_source_refresh(struct control *control);
@@ -134,7 +139,6 @@ void publish_close(struct control *control);
 /* All workers serve another revision. */
 void control_served(struct control *control);
 enum result publish_first(struct control *control, struct error *err);
-
 
 /* admin.c, status.c */
 enum result admin_open(struct control *control, struct error *err);

@@ -31,15 +31,16 @@ static void livez(struct control *control, struct http_call *call)
     uint64_t member_ms = member_turned_ms(control->member);
     if (!control->is_halted)
         alive &= member_ms == 0 || now_ms < member_ms + STALL_MS;
-    reply(call, alive ? 200 : 503, "text/plain", alive ? SLICE("ok\n") : SLICE("stalled\n"));
+    reply(call, alive ? 200 : 503, "text/plain",
+          alive ? SLICE("ok\n") : SLICE("stalled\n"));
 }
 
 static bool has_word(const struct http_call *call, struct slice word)
 {
     char value[16];
 
-    return http_call_query(call, word, value, sizeof value) && strcmp(value, "false") != 0 &&
-           strcmp(value, "0") != 0;
+    return http_call_query(call, word, value, sizeof value) &&
+           strcmp(value, "false") != 0 && strcmp(value, "0") != 0;
 }
 
 static void readyz(struct control *control, struct http_call *call)

@@ -120,8 +120,8 @@ static bool read_wish(struct request *request, struct slice *ret_role, uint64_t 
         return false;
     }
     text = value_text(body, "ttl");
-    if (text.size != 0 &&
-        (!duration_parse(text, ret_ttl_ms) || *ret_ttl_ms == 0 || *ret_ttl_ms > TTL_MAX_MS)) {
+    if (text.size != 0 && (!duration_parse(text, ret_ttl_ms) || *ret_ttl_ms == 0 ||
+                           *ret_ttl_ms > TTL_MAX_MS)) {
         request_fail(request, GW_INVALID, "ttl is '%.*s': 1ms to 30d is needed",
                      SLICE_ARG(text));
         return false;
@@ -263,8 +263,8 @@ static void revoke_token(struct request *request)
 
     buffer_init(&command, 0);
     if (!token_delete_encode(&command, &header, request->parts[3]) ||
-        !control_call(request->control, MEMBER_PROPOSE, buffer_slice(&command), 0, 0, revoked,
-                      request))
+        !control_call(request->control, MEMBER_PROPOSE, buffer_slice(&command), 0, 0,
+                      revoked, request))
         request_fail(request, GW_INVALID, "'%.*s' is no token's id",
                      SLICE_ARG(request->parts[3]));
     buffer_deinit(&command);

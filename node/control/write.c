@@ -108,7 +108,8 @@ static enum result check_preconditions(struct write *write, const struct resourc
 
 static enum result put_value(struct write *write, const struct value *root)
 {
-    struct resource *resource = resource_decode(root, (struct slice){0}, 0, &write->problems);
+    struct resource *resource =
+        resource_decode(root, (struct slice){0}, 0, &write->problems);
 
     if (resource == NULL)
         return fail_problems(write);
@@ -132,8 +133,7 @@ static enum result patch(struct write *write, const struct resource *old,
         return fail(write, error_set(&write->err, GW_NOT_FOUND, "%s/%.*s does not exist",
                                      kind_name(write->kind), SLICE_ARG(write->name)));
     struct value *target = resource_value(&write->arena, old);
-    struct value *merged =
-        target == NULL ? NULL : value_merge(&write->arena, target, body);
+    struct value *merged = target == NULL ? NULL : value_merge(&write->arena, target, body);
     if (merged == NULL)
         return no_memory(write);
     return put_value(write, merged);
@@ -169,9 +169,9 @@ static enum result read_change(struct write *write)
         return patch(write, old, body);
     default:
         if (old == NULL)
-            return fail(write, error_set(&write->err, GW_NOT_FOUND,
-                                         "%s/%.*s does not exist", kind_name(write->kind),
-                                         SLICE_ARG(write->name)));
+            return fail(write,
+                        error_set(&write->err, GW_NOT_FOUND, "%s/%.*s does not exist",
+                                  kind_name(write->kind), SLICE_ARG(write->name)));
         return change_delete(&write->change, write->kind, write->name) ? GW_OK
                                                                        : no_memory(write);
     }

@@ -28,7 +28,7 @@ struct write {
     /* What is wished: set by the owner, borrowed until `done`. */
     enum write_type type;
     struct slice body;
-    enum kind kind;    /* of PUT, PATCH, DELETE */
+    enum kind kind; /* of PUT, PATCH, DELETE */
     struct slice name;
     bool has_prune;
     struct slice prune; /* selector */

@@ -1,6 +1,6 @@
 /* The problem document: every key, always. */
-#include "node/control/problem.h"
 #include "model/value.h"
+#include "node/control/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,8 @@ static void every_result_gives_every_key(void **state)
 
         arena_init(&arena, 0, 0);
         buffer_init(&out, 0);
-        assert_int_equal(problem_write(&out, &err, NULL), result_http_status((enum result)code));
+        assert_int_equal(problem_write(&out, &err, NULL),
+                         result_http_status((enum result)code));
         struct value *document = json_read(&arena, buffer_slice(&out), &why);
         assert_non_null(document);
         assert_int_equal(document->count, sizeof keys / sizeof keys[0]);
@@ -38,15 +39,18 @@ static void a_conflict_names_the_changed_keys(void **state)
 {
     (void)state;
     const struct slice changed[] = {SLICE("route/a"), SLICE("service/b")};
-    const struct problem_extra extra = {.revision = 4183, .changed = changed, .changed_count = 2};
+    const struct problem_extra extra = {
+        .revision = 4183, .changed = changed, .changed_count = 2};
     struct error err = {.code = GW_CONFLICT, .text = "changed since 4180"};
     struct buffer out;
 
     buffer_init(&out, 0);
     assert_int_equal(problem_write(&out, &err, &extra), 409);
-    assert_true(slice_find(buffer_slice(&out),
-                           SLICE("\"revision\":\"4183\",\"changed\":[\"route/a\",\"service/b\"]")) !=
-                SIZE_MAX);
+    assert_true(
+        slice_find(
+            buffer_slice(&out),
+            SLICE("\"revision\":\"4183\",\"changed\":[\"route/a\",\"service/b\"]")) !=
+        SIZE_MAX);
     buffer_deinit(&out);
 }
 
@@ -64,7 +68,8 @@ static void errors_carry_path_and_hint(void **state)
     problems_add(&problems, &place, "unknown_field", "unknown field 'timeot'");
     buffer_init(&out, 0);
     assert_int_equal(problem_write(&out, &err, &extra), 422);
-    assert_true(slice_find(buffer_slice(&out), SLICE("objects[3].spec.timeot")) != SIZE_MAX);
+    assert_true(slice_find(buffer_slice(&out), SLICE("objects[3].spec.timeot")) !=
+                SIZE_MAX);
     assert_true(slice_find(buffer_slice(&out), SLICE("did you mean")) != SIZE_MAX);
     buffer_deinit(&out);
     problems_deinit(&problems);

@@ -112,11 +112,12 @@ static void forget(struct wish *wish)
     free(wish);
 }
 
-#define REGION(name)                                                                         \
-    "{\"objects\":[{\"apiVersion\":\"gw/v1\",\"kind\":\"Region\",\"metadata\":{\"name\":\"" name \
-    "\"},\"spec\":{}}]}"
-#define REGION_AFTER(name, other)                                                            \
-    "{\"objects\":[{\"apiVersion\":\"gw/v1\",\"kind\":\"Region\",\"metadata\":{\"name\":\"" name \
+#define REGION(name)                      \
+    "{\"objects\":[{\"apiVersion\":\"gw/" \
+    "v1\",\"kind\":\"Region\",\"metadata\":{\"name\":\"" name "\"},\"spec\":{}}]}"
+#define REGION_AFTER(name, other)                             \
+    "{\"objects\":[{\"apiVersion\":\"gw/"                     \
+    "v1\",\"kind\":\"Region\",\"metadata\":{\"name\":\"" name \
     "\"},\"spec\":{\"failover\":[\"" other "\"]}}]}"
 
 static void begin(void)
