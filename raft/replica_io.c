@@ -427,8 +427,14 @@ static void complete_put(struct replica *replica, struct io_job *job)
     raft_configuration_init(&job->conf);
     replica->puts_in_flight--;
     if (!job->is_take) {
+        uint64_t visible = store_visible(replica->options.store);
+
         replica->counters.dumps_installed++;
         note_log_time(replica, job->job.answer.now_ms);
+        /* The dump applied what we never were asked to apply; a reader who is told an
+         * index below it would miss writes. */
+        if (visible > replica->applied_asked)
+            replica->applied_asked = replica->applied_done = visible;
     }
     job->put_cb(job->put, 0);
 }
