@@ -181,14 +181,13 @@ static void a_lagging_follower_gets_a_dump(void **state)
     cluster_deinit(&c);
 }
 
-/* Found by the simulator, seed 267: what a dump brought was not counted as applied. */
-static void a_leader_that_got_all_by_a_dump_reads_all_of_it(void **state)
+/* `writes` while one node is cut off; it comes back, gets a dump, and leads. */
+static void check_reads_behind_a_dump(unsigned writes)
 {
     struct cluster c;
     uint64_t leader, lagging, written;
     char key[32];
 
-    (void)state;
     cluster_init(&c, 3);
     for (unsigned i = 1; i <= 3; i++) {
         c.nodes[i].snapshot_threshold = 20;
@@ -199,11 +198,12 @@ static void a_leader_that_got_all_by_a_dump_reads_all_of_it(void **state)
     leader = cluster_leader(&c);
     lagging = leader % 3 + 1;
     c.nodes[lagging].is_cut = true;
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned i = 0; i < writes; i++) {
         snprintf(key, sizeof key, "route/r%u", i);
         assert_int_equal(cluster_put(&c, key, "x"), GW_OK);
     }
     written = c.nodes[leader].last_index;
+    cluster_run(&c, 50);
     c.nodes[lagging].is_cut = false;
     cluster_settle(&c);
     cluster_run(&c, 50);
@@ -216,6 +216,15 @@ static void a_leader_that_got_all_by_a_dump_reads_all_of_it(void **state)
     assert_int_equal(c.nodes[lagging].last_result, GW_OK);
     assert_true(c.nodes[lagging].last_index >= written);
     cluster_deinit(&c);
+}
+
+/* Found by the simulator, seed 267: what a dump brought was not counted as applied. It
+ * takes a dump that no entry follows, so every distance from a snapshot is tried. */
+static void a_leader_that_got_all_by_a_dump_reads_all_of_it(void **state)
+{
+    (void)state;
+    for (unsigned writes = 60; writes <= 80; writes++)
+        check_reads_behind_a_dump(writes);
 }
 
 static void a_lone_founder_leads_at_once_and_grows(void **state)
