@@ -47,7 +47,7 @@ struct node {
     uv_loop_t loop;
     struct mailbox mailbox; /* what workers say */
     struct metrics *metrics;
-    struct worker **workers;
+    struct worker *workers[SETTINGS_WORKERS_MAX];
     unsigned worker_count;
     struct control *control;
 };
@@ -329,9 +329,6 @@ static enum result start_workers(struct node *node, struct error *err)
 {
     unsigned count = node->settings.workers;
 
-    node->workers = calloc(count, sizeof *node->workers);
-    if (node->workers == NULL)
-        return error_set(err, GW_NO_MEMORY, "start the workers");
     for (unsigned i = 0; i < count; i++) {
         const struct worker_options options = {.number = i,
                                                .metrics = node->metrics,
@@ -414,7 +411,6 @@ static enum result run(struct node *node, struct error *err)
     serve(node, err);
     for (unsigned i = 0; i < node->worker_count; i++)
         worker_stop(node->workers[i]);
-    free(node->workers);
     mailbox_close(&node->mailbox, NULL);
     struct control *control = node->control;
     node->control = NULL;

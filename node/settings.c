@@ -14,13 +14,12 @@
 #include <sched.h>
 
 #define SETTINGS_BYTES_MAX (1u << 20)
-#define WORKERS_MAX        256
 
 static bool is_workers(struct slice text)
 {
     uint64_t n;
     return slice_equal(text, SLICE("auto")) ||
-           (slice_parse_u64(text, &n) && n >= 1 && n <= WORKERS_MAX);
+           (slice_parse_u64(text, &n) && n >= 1 && n <= SETTINGS_WORKERS_MAX);
 }
 
 static bool is_mode(struct slice text)
@@ -185,7 +184,7 @@ static unsigned usable_cpus(void)
     if (sched_getaffinity(0, sizeof set, &set) != 0)
         return 1;
     int n = CPU_COUNT(&set);
-    return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
+    return n < 1 ? 1 : n > SETTINGS_WORKERS_MAX ? SETTINGS_WORKERS_MAX : (unsigned)n;
 }
 
 /* What the table cannot say: fields that must fit each other or the identity. */

@@ -12,6 +12,8 @@
 #include "model/types.h"
 #include "pki/identity.h"
 
+#define SETTINGS_WORKERS_MAX 256
+
 enum settings_disk_error { DISK_ERROR_SERVE, DISK_ERROR_EXIT };
 
 struct settings_node {

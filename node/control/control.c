@@ -259,65 +259,6 @@ static void on_tick(uv_timer_t *timer)
         publish_retry_listeners(control);
 }
 
-/* ---- the end ---- */
-
-static void drain_over(uv_timer_t *timer)
-{
-    struct control *control = timer->data;
-
-    log_event(LOG_WARN, "control", "drain ran out of time");
-    control_end(control, GW_OK, "");
-}
-
-static void transfer_done(struct control_call *call)
-{
-    if (call->member.result != GW_OK)
-        log_event(LOG_INFO, "control", "leadership not handed over",
-                  LOG_STR("why", result_text(call->member.result)));
-    control_call_free(call);
-}
-
-static void on_signal(uv_signal_t *handle, int number)
-{
-    struct control *control = handle->data;
-    uint32_t delay_ms = number == SIGINT ? 0 : control->options.drain_delay_ms;
-
-    if (control->is_draining) {
-        log_event(LOG_WARN, "control", "drain cut short");
-        control_end(control, GW_OK, "");
-        return;
-    }
-    log_event(LOG_INFO, "control", "draining", LOG_U64("delay_ms", delay_ms),
-              LOG_U64("wait_ms", control->options.drain_wait_ms));
-    control->is_draining = true;
-    if (control->options.stopping != NULL)
-        control->options.stopping(control->options.owner);
-    control_status_send(control);
-    if (control_is_leader(control) && control->view->replica.server_count > 1)
-        control_call(control, MEMBER_TRANSFER, (struct slice){0}, 0, 0, transfer_done,
-                     NULL);
-    if (!control->has_side) {
-        control_end(control, GW_OK, "");
-        return;
-    }
-    control->side.drain(control->side.owner, delay_ms, control->options.drain_wait_ms);
-    uv_timer_start(&control->drain_timer, drain_over,
-                   (uint64_t)delay_ms + control->options.drain_wait_ms + 1000, 0);
-}
-
-static void on_hangup(uv_signal_t *handle, int number)
-{
-    struct control *control = handle->data;
-
-    (void)number;
-    log_event(LOG_INFO, "control", "reading gwd.yaml again");
-    if (control->options.reload == NULL ||
-        !control->options.reload(control->options.owner, &control->options.binds,
-                                 &control->options.bind_count))
-        return;
-    publish_again(control);
-}
-
 /* ---- the beginning ---- */
 
 static void hook_post(void *owner, struct member_call *call)
@@ -404,7 +345,8 @@ static enum result open_handles(struct control *control, struct error *err)
 {
     uv_loop_t *loop = control->loop;
 
-    if (mailbox_open(&control->mailbox, loop, deliver, control, err) != GW_OK)
+    if (mailbox_open(&control->mailbox, loop, deliver, control, err) != GW_OK ||
+        publish_open(control, err) != GW_OK)
         return err->code;
     uv_timer_init(loop, &control->second);
     uv_timer_init(loop, &control->drain_timer);
@@ -552,9 +494,9 @@ static enum result start_all(struct control *control, struct error *err)
             err->code = GW_FAILED;
         return err->code;
     }
-    uv_signal_start(&control->term, on_signal, SIGTERM);
-    uv_signal_start(&control->interrupt, on_signal, SIGINT);
-    uv_signal_start(&control->hangup, on_hangup, SIGHUP);
+    uv_signal_start(&control->term, drain_on_signal, SIGTERM);
+    uv_signal_start(&control->interrupt, drain_on_signal, SIGINT);
+    uv_signal_start(&control->hangup, drain_on_hangup, SIGHUP);
     uv_timer_start(&control->second, on_tick, TICK_MS, TICK_MS);
     control->is_started = true;
     control_status_send(control);
@@ -607,6 +549,7 @@ void control_close(struct control *control)
         control->member = NULL;
         uv_run(control->loop, UV_RUN_NOWAIT);
         mailbox_close(&control->mailbox, NULL);
+        publish_close_bin(control);
         uv_run(control->loop, UV_RUN_DEFAULT);
     }
     publish_close(control);

@@ -13,16 +13,76 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static struct compile_options options_for(const struct control *control, uint64_t revision)
+/* The last reference of an old snapshot mostly falls on a worker, which must not
+ * spend its time freeing megabytes: it comes back here, and goes to the pool. */
+struct disposal {
+    struct mail mail;
+    struct job job;
+    struct snapshot *snapshot;
+};
+
+static void dispose_run(struct job *job)
 {
+    struct disposal *disposal = job->owner;
+    snapshot_dispose(disposal->snapshot);
+}
+
+static void dispose_done(struct job *job)
+{
+    free(job->owner);
+}
+
+static void bin_delivers(struct mail *mail, void *owner)
+{
+    struct disposal *disposal = container_of(mail, struct disposal, mail);
+    struct control *control = owner;
+
+    job_start(&disposal->job, control->loop, dispose_run, dispose_done, disposal);
+}
+
+/* Any thread. */
+static void unused(void *context, struct snapshot *snapshot)
+{
+    struct publish *publish = context;
+    struct disposal *disposal = calloc(1, sizeof *disposal);
+
+    if (disposal != NULL) {
+        disposal->snapshot = snapshot;
+        if (mailbox_post(&publish->bin, &disposal->mail))
+            return;
+        free(disposal);
+    }
+    snapshot_dispose(snapshot);
+}
+
+enum result publish_open(struct control *control, struct error *err)
+{
+    return mailbox_open(&control->publish.bin, control->loop, bin_delivers, control, err);
+}
+
+void publish_close_bin(struct control *control)
+{
+    mailbox_close(&control->publish.bin, NULL);
+}
+
+/* On the loop: what a compile on the pool reads must not change under it. The binds
+ * of before a HUP are kept by main. */
+static struct compile_options options_for(struct control *control, uint64_t revision)
+{
+    struct publish *publish = &control->publish;
+
+    memcpy(publish->region, control->region, sizeof publish->region);
+    memcpy(publish->zone, control->zone, sizeof publish->zone);
     return (struct compile_options){.revision = revision,
                                     .node_name =
                                         slice_from_string(control->options.identity.name),
-                                    .node_region = slice_from_string(control->region),
-                                    .node_zone = slice_from_string(control->zone),
+                                    .node_region = slice_from_string(publish->region),
+                                    .node_zone = slice_from_string(publish->zone),
                                     .board = control->board,
                                     .overrides = control->options.binds,
-                                    .override_count = control->options.bind_count};
+                                    .override_count = control->options.bind_count,
+                                    .on_unused = unused,
+                                    .context = publish};
 }
 
 static struct listener_entry *find_entry(struct publish *publish, struct slice name)
@@ -165,6 +225,9 @@ static void adopt(struct control *control, struct snapshot *snapshot)
     log_event(LOG_DEBUG, "control", "publishing",
               LOG_U64("revision", snapshot_revision(snapshot)),
               LOG_U64("routes", snapshot_plan_count(snapshot)));
+    for (uint32_t i = 0; i < snapshot_warning_count(snapshot); i++)
+        log_event(LOG_WARN, "control", "configuration",
+                  LOG_SLICE("what", snapshot_warning_at(snapshot, i)));
     hand_over(control, snapshot);
 }
 
@@ -172,10 +235,8 @@ static void compile_run(struct job *job)
 {
     struct control *control = job->owner;
     struct publish *publish = &control->publish;
-    struct compile_options options =
-        options_for(control, publish->compiling->catalog.revision);
 
-    snapshot_compile(&publish->compiling->catalog, &options, &publish->fresh,
+    snapshot_compile(&publish->compiling->catalog, &publish->options, &publish->fresh,
                      &publish->err);
 }
 
@@ -213,6 +274,7 @@ static void start(struct control *control)
     publish->has_wanted = false;
     publish->err = ERROR_NONE;
     publish->compiling = edition_ref(control->visible);
+    publish->options = options_for(control, control->visible->catalog.revision);
     job_start(&publish->job, control->loop, compile_run, compile_done, control);
 }
 

@@ -40,9 +40,12 @@ struct listener_entry {
 
 /* publish.c: what is compiled and handed to the workers. */
 struct publish {
+    struct mailbox bin; /* snapshots that nobody serves from any more */
     struct job job;
-    struct edition *compiling; /* NULL: nothing under way */
-    struct snapshot *fresh;    /* the job's result */
+    struct compile_options options; /* of the job */
+    char region[64], zone[64];      /* what they name */
+    struct edition *compiling;      /* NULL: nothing under way */
+    struct snapshot *fresh;         /* the job's result */
     struct error err;
     struct snapshot *current; /* published */
     uint64_t wanted;          /* revision; newer than compiling: once more */
@@ -120,6 +123,10 @@ void control_end(struct control *control, enum result result, const char *why);
 /* `region` is to be found in the node's own settings, else its record. */
 void control_place(struct control *control);
 
+/* drain.c */
+void drain_on_signal(uv_signal_t *handle, int number);
+void drain_on_hangup(uv_signal_t *handle, int number);
+
 /* self.c */
 void control_status_send(struct control *control);
 /* Is it fit for traffic? Reasons go, one a line, to `why` (may be NULL). */
@@ -131,6 +138,8 @@ void self_tell_record(struct control *control);
 void catalog_source_refresh(struct control *control);
 
 /* publish.c */
+enum result publish_open(struct control *control, struct error *err);
+void publish_close_bin(struct control *control);
 void publish_start(struct control *control); /* the newest edition, if it is newer */
 void publish_again(struct control *control); /* the same, since binds or place changed */
 void publish_retry_listeners(struct control *control);
