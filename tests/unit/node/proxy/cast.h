@@ -234,7 +234,7 @@ static bool origin_fill(int fd, char *buffer, size_t *size, size_t capacity)
     return true;
 }
 
-#define ORIGIN_BUFFER (24u << 20)
+#define ORIGIN_BUFFER ((size_t)24 << 20)
 
 static void origin_serve(struct origin *origin, int fd, char *buffer)
 {
@@ -300,13 +300,40 @@ static void origin_serve(struct origin *origin, int fd, char *buffer)
     }
 }
 
+/* Large buffers are dear to make under sanitizers: kept for the next visit. */
+static struct {
+    pthread_mutex_t lock;
+    char *free[64];
+    unsigned count;
+} origin_buffers = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static char *origin_buffer_take(void)
+{
+    char *buffer = NULL;
+    pthread_mutex_lock(&origin_buffers.lock);
+    if (origin_buffers.count > 0)
+        buffer = origin_buffers.free[--origin_buffers.count];
+    pthread_mutex_unlock(&origin_buffers.lock);
+    return buffer != NULL ? buffer : malloc(ORIGIN_BUFFER);
+}
+
+static void origin_buffer_give(char *buffer)
+{
+    pthread_mutex_lock(&origin_buffers.lock);
+    if (origin_buffers.count < 64) {
+        origin_buffers.free[origin_buffers.count++] = buffer;
+        buffer = NULL;
+    }
+    pthread_mutex_unlock(&origin_buffers.lock);
+    free(buffer);
+}
+
 static void *origin_visit(void *argument)
 {
     struct origin_visit *visit = argument;
-    char *buffer = malloc(ORIGIN_BUFFER + 1);
-    buffer[ORIGIN_BUFFER] = '\0';
+    char *buffer = origin_buffer_take();
     origin_serve(visit->origin, visit->fd, buffer);
-    free(buffer);
+    origin_buffer_give(buffer);
     close(visit->fd);
     visit->origin->open--;
     free(visit);
