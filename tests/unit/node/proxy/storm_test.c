@@ -11,6 +11,9 @@
 static struct origin one, two;
 static struct gateway gateway;
 
+static const char long_1[] = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                             "chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+
 static const char *const pieces[] = {
     "GET /size/100 HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET /size/100000 HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -21,8 +24,7 @@ static const char *const pieces[] = {
     "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789",
     "PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234",
     "PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
-    "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
-    "chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    long_1,
     "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
     "0\r\n\r\n",
     "GET /short HTTP/1.1\r\nHost: a\r\n\r\n",
