@@ -186,7 +186,9 @@ static void on_deadline(struct deadline *deadline, uint64_t now_ms)
     struct exchange *exchange = container_of(deadline, struct exchange, deadline);
     if (exchange->phase == PHASE_FREE)
         return;
-    bool waits_for_client = !exchange->body_done && exchange->phase != PHASE_RELAY;
+    /* Blocked: it is the upstream that does not take the body. */
+    bool waits_for_client = !exchange->body_done && exchange->phase != PHASE_RELAY &&
+                            !exchange->client->is_blocked;
     if (exchange->total_due_ms <= now_ms) {
         bool at_upstream = exchange->endpoint != NULL && !waits_for_client;
         enum reason reason = at_upstream ? REASON_UPSTREAM_TIMEOUT : REASON_REQUEST_TIMEOUT;
