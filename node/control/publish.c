@@ -147,12 +147,19 @@ static bool open_sockets(struct control *control, struct listener_entry *entry, 
     return true;
 }
 
+/* A witness votes and stores; it serves nobody. */
+static bool is_witness(const struct control *control)
+{
+    const struct node_entry *self = control_self(control);
+    return self != NULL && strcmp(self->role, "witness") == 0;
+}
+
 /* What each worker gets, a row a listener; -1 where it keeps its own. */
 static void hand_over(struct control *control, struct snapshot *snapshot)
 {
     struct publish *publish = &control->publish;
     unsigned workers = control->side.workers;
-    uint32_t count = snapshot_listener_count(snapshot);
+    uint32_t count = is_witness(control) ? 0 : snapshot_listener_count(snapshot);
     struct control_socket *sockets = calloc((size_t)workers * (count + 1), sizeof *sockets);
     struct listener_entry entries[CONTROL_LISTENERS_MAX];
     size_t entry_count = 0, socket_count = 0;

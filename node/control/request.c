@@ -499,6 +499,10 @@ void request_at_leader(struct request *request, request_fn next)
         not_leader(request);
         return;
     }
+    if (control->is_halted) { /* its links are closed: there is no way to the leader */
+        request_fail_no_quorum(request);
+        return;
+    }
     struct buffer payload;
     uint64_t left_ms = request_left_ms(request);
     if (request->body.size > CONTROL_LARGE_BODY && control_leader(control) != 0)
@@ -590,6 +594,8 @@ void request_linearize(struct request *request, request_fn next)
     request->next = next;
     if (request->is_stale)
         next(request);
+    else if (request->control->is_halted)
+        request_fail_no_quorum(request);
     else
         ask_index(request, control_is_leader(request->control));
 }
