@@ -7,6 +7,11 @@ pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+# msgpack-c, by its header: Debian 12 and 13 name the module differently, and 13's names a relative
+# path. Its packer is inline functions, so there is nothing to link.
+find_path(MSGPACK_INCLUDE_DIR msgpack/pack.h REQUIRED)
+add_library(gw_msgpack INTERFACE)
+target_include_directories(gw_msgpack SYSTEM INTERFACE "${MSGPACK_INCLUDE_DIR}")
 
 if(NOT GW_RAFT_DIR)
   if(DEFINED ENV{XDG_CACHE_HOME})

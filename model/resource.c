@@ -288,20 +288,20 @@ bool resource_equal(const struct resource *a, const struct resource *b)
 
 static void pack_pairs(struct buffer *out, const struct pair *pairs, size_t count)
 {
-    wire_map(out, count);
+    pack_map(out, count);
     for (size_t i = 0; i < count; i++) {
-        wire_string(out, pairs[i].name);
-        wire_string(out, pairs[i].value);
+        pack_text(out, pairs[i].name);
+        pack_text(out, pairs[i].value);
     }
 }
 
 void resource_pack(struct buffer *out, const struct resource *resource)
 {
-    wire_array(out, RECORD_ELEMENTS);
-    wire_u64(out, RECORD_FORMAT);
-    wire_u64(out, resource->created_ms);
-    wire_u64(out, resource->updated_ms);
-    wire_string(out, resource->updated_by);
+    pack_array(out, RECORD_ELEMENTS);
+    pack_u64(out, RECORD_FORMAT);
+    pack_u64(out, resource->created_ms);
+    pack_u64(out, resource->updated_ms);
+    pack_text(out, resource->updated_by);
     pack_pairs(out, resource->labels.items, resource->labels.count);
     pack_pairs(out, resource->annotations.items, resource->annotations.count);
     schema_pack(out, kind_schema(resource->kind), resource->spec);

@@ -17,32 +17,32 @@ static void pack_one(struct buffer *out, const struct field *field, const void *
     char text[UNIT_TEXT_SIZE];
     switch ((enum field_type)field->type) {
     case FIELD_BOOL:
-        wire_bool(out, *(const bool *)slot);
+        pack_bool(out, *(const bool *)slot);
         break;
     case FIELD_NUMBER:
-        wire_i64(out, *(const int64_t *)slot);
+        pack_i64(out, *(const int64_t *)slot);
         break;
     case FIELD_DURATION:
     case FIELD_SIZE:
-        wire_u64(out, *(const uint64_t *)slot);
+        pack_u64(out, *(const uint64_t *)slot);
         break;
     case FIELD_RATE:
-        wire_array(out, 2);
-        wire_u64(out, ((const struct rate *)slot)->count);
-        wire_u64(out, ((const struct rate *)slot)->per_ms);
+        pack_array(out, 2);
+        pack_u64(out, ((const struct rate *)slot)->count);
+        pack_u64(out, ((const struct rate *)slot)->per_ms);
         break;
     case FIELD_SHARE:
-        wire_u64(out, *(const uint32_t *)slot);
+        pack_u64(out, *(const uint32_t *)slot);
         break;
     case FIELD_STATUS:
     case FIELD_PORT:
-        wire_u64(out, *(const uint16_t *)slot);
+        pack_u64(out, *(const uint16_t *)slot);
         break;
     case FIELD_BLOB:
     case FIELD_SECRET:
-        wire_array(out, 2);
-        wire_u64(out, (uint64_t)((const struct blob *)slot)->form);
-        wire_bytes(out, ((const struct blob *)slot)->value);
+        pack_array(out, 2);
+        pack_u64(out, (uint64_t)((const struct blob *)slot)->form);
+        pack_bytes(out, ((const struct blob *)slot)->value);
         break;
     case FIELD_STRUCT:
         schema_pack(out, field->schema, slot);
@@ -51,7 +51,7 @@ static void pack_one(struct buffer *out, const struct field *field, const void *
         schema_pack(out, field->schema, *(const void *const *)slot);
         break;
     default:
-        wire_string(out, scalar_text(field, slot, text));
+        pack_text(out, scalar_text(field, slot, text));
         break;
     }
 }
@@ -68,13 +68,13 @@ static void pack_value(struct buffer *out, const struct field *field, const void
         return;
     }
     if (field->shape == FIELD_LIST)
-        wire_array(out, run->count);
+        pack_array(out, run->count);
     else
-        wire_map(out, run->count);
+        pack_map(out, run->count);
     for (size_t i = 0; i < run->count; i++) {
         const char *item = run->items + i * field->item_size;
         if (field->shape == FIELD_MAP) {
-            wire_string(out, *(const struct slice *)(const void *)item);
+            pack_text(out, *(const struct slice *)(const void *)item);
             item += field->type == FIELD_SECRET ? offsetof(struct secret_pair, value)
                                                 : offsetof(struct pair, value);
         }
@@ -87,11 +87,11 @@ void schema_pack(struct buffer *out, const struct schema *schema, const void *ob
     size_t count = 0;
     for (const struct field *field = schema->fields; field->name != NULL; field++)
         count += field_is_set(object, field->number);
-    wire_map(out, count);
+    pack_map(out, count);
     for (const struct field *field = schema->fields; field->name != NULL; field++) {
         if (!field_is_set(object, field->number))
             continue;
-        wire_u64(out, field->number);
+        pack_u64(out, field->number);
         pack_value(out, field, (const char *)object + field->offset);
     }
 }

@@ -1,21 +1,11 @@
-/* msgpack, read and written without allocating: a cursor over bytes.
+/* Reads msgpack without allocating: a cursor over bytes. base/pack.h writes it.
  *
  * msgpack-c's unpacker takes memory by the counts that the bytes claim before
- * it has seen the items; a cursor never believes a count. What is written is
- * what any msgpack library reads. */
+ * it has seen the items; a cursor never believes a count. */
 #ifndef GW_MODEL_WIRE_H
 #define GW_MODEL_WIRE_H
 
-#include "base/buffer.h"
-
-void wire_map(struct buffer *out, size_t count);
-void wire_array(struct buffer *out, size_t count);
-void wire_nil(struct buffer *out);
-void wire_bool(struct buffer *out, bool value);
-void wire_u64(struct buffer *out, uint64_t value);
-void wire_i64(struct buffer *out, int64_t value);
-void wire_string(struct buffer *out, struct slice value);
-void wire_bytes(struct buffer *out, struct slice value);
+#include "base/pack.h"
 
 struct wire {
     struct slice rest; /* borrowed */

@@ -26,23 +26,23 @@ const struct frame_limits peer_limits_join = {.max = {[PEER_JOIN] = 64u << 10}};
 
 bool hello_encode(const struct hello *hello, struct buffer *out)
 {
-    wire_map(out, 8);
-    wire_string(out, SLICE("protocol"));
-    wire_u64(out, hello->protocol);
-    wire_string(out, SLICE("format"));
-    wire_u64(out, hello->format);
-    wire_string(out, SLICE("cluster"));
-    wire_string(out, slice_from_string(hello->cluster_id));
-    wire_string(out, SLICE("epoch"));
-    wire_u64(out, hello->epoch);
-    wire_string(out, SLICE("id"));
-    wire_u64(out, hello->id);
-    wire_string(out, SLICE("class"));
-    wire_u64(out, hello->class);
-    wire_string(out, SLICE("name"));
-    wire_string(out, slice_from_string(hello->name));
-    wire_string(out, SLICE("address"));
-    wire_string(out, slice_from_string(hello->address));
+    pack_map(out, 8);
+    pack_text(out, SLICE("protocol"));
+    pack_u64(out, hello->protocol);
+    pack_text(out, SLICE("format"));
+    pack_u64(out, hello->format);
+    pack_text(out, SLICE("cluster"));
+    pack_text(out, slice_from_string(hello->cluster_id));
+    pack_text(out, SLICE("epoch"));
+    pack_u64(out, hello->epoch);
+    pack_text(out, SLICE("id"));
+    pack_u64(out, hello->id);
+    pack_text(out, SLICE("class"));
+    pack_u64(out, hello->class);
+    pack_text(out, SLICE("name"));
+    pack_text(out, slice_from_string(hello->name));
+    pack_text(out, SLICE("address"));
+    pack_text(out, slice_from_string(hello->address));
     return !out->failed;
 }
 

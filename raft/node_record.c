@@ -2,7 +2,7 @@
  * format number, so that a later format can be told apart. */
 #include "raft/node_record.h"
 
-#include "store/pack.h"
+#include "store/unpack.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
 #include "raft/wire.h"
 
 #include "raft/conf.h"
-#include "store/pack.h"
+#include "store/unpack.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
 #define GW_STORE_HISTORY_H
 
 #include "store/env.h"
-#include "store/pack.h"
+#include "store/unpack.h"
 
 #define HISTORY_LIMIT       1000
 #define HISTORY_BYTES_LIMIT (64ull << 20)

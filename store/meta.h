@@ -3,7 +3,7 @@
 #ifndef GW_STORE_META_H
 #define GW_STORE_META_H
 
-#include "store/pack.h"
+#include "store/unpack.h"
 #include "store/store.h"
 
 #define META_CONF_LIMIT 65536

@@ -46,13 +46,13 @@ static void encode_request(const struct offline_options *options, const struct t
     };
     size_t count = sizeof fields / sizeof fields[0];
 
-    wire_map(out, count);
+    pack_map(out, count);
     for (size_t i = 0; i < count; i++) {
-        wire_string(out, slice_from_string(fields[i].key));
+        pack_text(out, slice_from_string(fields[i].key));
         if (i == 1)
-            wire_bytes(out, fields[i].value);
+            pack_bytes(out, fields[i].value);
         else
-            wire_string(out, fields[i].value);
+            pack_text(out, fields[i].value);
     }
 }
 

@@ -12,9 +12,9 @@ static void answer_index(struct control *control, struct member_forwarded *forwa
     struct buffer out;
 
     buffer_init(&out, 64);
-    wire_array(&out, 2);
-    wire_u64(&out, (uint64_t)result);
-    wire_u64(&out, index);
+    pack_array(&out, 2);
+    pack_u64(&out, (uint64_t)result);
+    pack_u64(&out, index);
     control_answer(control, forwarded, buffer_slice(&out));
     buffer_deinit(&out);
 }

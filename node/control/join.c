@@ -35,13 +35,13 @@ static void refuse(struct joining *joining, enum result code, const char *senten
     log_event(LOG_WARN, "control", "join refused", LOG_SLICE("name", joining->name),
               LOG_STR("code", result_word(code)), LOG_STR("why", sentence));
     buffer_init(&out, 4096);
-    wire_map(&out, 3);
-    wire_string(&out, SLICE("ok"));
-    wire_bool(&out, false);
-    wire_string(&out, SLICE("code"));
-    wire_string(&out, slice_from_string(result_word(code)));
-    wire_string(&out, SLICE("text"));
-    wire_string(&out, slice_from_string(sentence));
+    pack_map(&out, 3);
+    pack_text(&out, SLICE("ok"));
+    pack_bool(&out, false);
+    pack_text(&out, SLICE("code"));
+    pack_text(&out, slice_from_string(result_word(code)));
+    pack_text(&out, SLICE("text"));
+    pack_text(&out, slice_from_string(sentence));
     control_answer(joining->control, joining->forwarded, buffer_slice(&out));
     buffer_deinit(&out);
     free(joining);
@@ -175,25 +175,25 @@ static void welcome(struct joining *joining, uint64_t id)
     if (sign(joining, id, &certificate, &ca, &err) != GW_OK) {
         refuse(joining, err.code, err.text);
     } else {
-        wire_map(&out, 8);
-        wire_string(&out, SLICE("ok"));
-        wire_bool(&out, true);
-        wire_string(&out, SLICE("id"));
-        wire_u64(&out, id);
-        wire_string(&out, SLICE("certificate"));
-        wire_string(&out, buffer_slice(&certificate));
-        wire_string(&out, SLICE("ca"));
-        wire_string(&out, buffer_slice(&ca));
-        wire_string(&out, SLICE("clusterKey"));
-        wire_bytes(&out, slice_of(control->key.bytes, sizeof control->key.bytes));
-        wire_string(&out, SLICE("clusterId"));
-        wire_string(&out, slice_from_string(control->options.identity.cluster_id));
-        wire_string(&out, SLICE("clusterName"));
-        wire_string(&out, slice_from_string(control->nodes.cluster_name));
-        wire_string(&out, SLICE("peers"));
-        wire_array(&out, control->nodes.count);
+        pack_map(&out, 8);
+        pack_text(&out, SLICE("ok"));
+        pack_bool(&out, true);
+        pack_text(&out, SLICE("id"));
+        pack_u64(&out, id);
+        pack_text(&out, SLICE("certificate"));
+        pack_text(&out, buffer_slice(&certificate));
+        pack_text(&out, SLICE("ca"));
+        pack_text(&out, buffer_slice(&ca));
+        pack_text(&out, SLICE("clusterKey"));
+        pack_bytes(&out, slice_of(control->key.bytes, sizeof control->key.bytes));
+        pack_text(&out, SLICE("clusterId"));
+        pack_text(&out, slice_from_string(control->options.identity.cluster_id));
+        pack_text(&out, SLICE("clusterName"));
+        pack_text(&out, slice_from_string(control->nodes.cluster_name));
+        pack_text(&out, SLICE("peers"));
+        pack_array(&out, control->nodes.count);
         for (size_t i = 0; i < control->nodes.count; i++)
-            wire_string(&out, slice_from_string(control->nodes.items[i].peer));
+            pack_text(&out, slice_from_string(control->nodes.items[i].peer));
         log_event(LOG_INFO, "control", "node joined", LOG_SLICE("name", joining->name),
                   LOG_U64("id", id), LOG_SLICE("region", joining->region));
         control_answer(control, joining->forwarded, buffer_slice(&out));

@@ -116,16 +116,16 @@ struct request *request_from_call(struct control *control, struct http_call *cal
 void request_encode(const struct request *request, struct buffer *out)
 {
     buffer_append_byte(out, 'H');
-    wire_array(out, 9);
-    wire_string(out, request->method);
-    wire_string(out, request->path);
-    wire_string(out, request->query);
-    wire_string(out, request->if_match);
-    wire_string(out, request->if_none_match);
-    wire_string(out, request->idempotency_key);
-    wire_string(out, request->content_type);
-    wire_string(out, request->actor);
-    wire_bytes(out, request->body);
+    pack_array(out, 9);
+    pack_text(out, request->method);
+    pack_text(out, request->path);
+    pack_text(out, request->query);
+    pack_text(out, request->if_match);
+    pack_text(out, request->if_none_match);
+    pack_text(out, request->idempotency_key);
+    pack_text(out, request->content_type);
+    pack_text(out, request->actor);
+    pack_bytes(out, request->body);
 }
 
 static bool request_decode(struct request *request, struct slice payload)
@@ -151,11 +151,11 @@ static bool request_decode(struct request *request, struct slice payload)
 static void encode_answer(struct buffer *out, unsigned status, const char *etag,
                           uint64_t revision, struct slice body)
 {
-    wire_array(out, 4);
-    wire_u64(out, status);
-    wire_string(out, slice_from_string(etag));
-    wire_u64(out, revision);
-    wire_bytes(out, body);
+    pack_array(out, 4);
+    pack_u64(out, status);
+    pack_text(out, slice_from_string(etag));
+    pack_u64(out, revision);
+    pack_bytes(out, body);
 }
 
 struct request *request_from_forwarded(struct control *control,

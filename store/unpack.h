@@ -1,24 +1,14 @@
-/* Strict msgpack, only the parts the stored and sent formats use: unsigned
- * integers, text, bytes, arrays, nil and booleans.
+/* Reads msgpack strictly, only the parts the stored and sent formats use:
+ * unsigned integers, text, bytes, arrays, nil and booleans. base/pack.h writes it.
  *
- * Writing goes to a buffer, whose `failed` says at the end whether all fitted.
  * Reading borrows; the first thing that is not exactly what was asked for sets
  * `failed`, after which every read gives nothing. So a decoder reads all fields
  * and looks once, with unpack_done(). Numbers must have their shortest form
  * but for pack_fixed_u64, so that equal things have equal bytes on every node. */
-#ifndef GW_STORE_PACK_H
-#define GW_STORE_PACK_H
+#ifndef GW_STORE_UNPACK_H
+#define GW_STORE_UNPACK_H
 
-#include "base/buffer.h"
-
-void pack_array(struct buffer *out, uint32_t count);
-void pack_u64(struct buffer *out, uint64_t value);
-/* Always nine bytes: a place that is overwritten later. */
-void pack_fixed_u64(struct buffer *out, uint64_t value);
-void pack_bool(struct buffer *out, bool value);
-void pack_nil(struct buffer *out);
-void pack_bytes(struct buffer *out, struct slice value);
-void pack_text(struct buffer *out, struct slice value);
+#include "base/pack.h"
 
 struct unpack {
     const unsigned char *at, *end;
