@@ -6,6 +6,7 @@
 # and counted, never left out in silence.
 
 total_passed=0 total_failed=0 total_skipped=0
+sim_line= test_sim_line=
 test_jobs=$(nproc 2>/dev/null || echo 2)
 
 # Results of one kind: a fresh directory below build/results.
@@ -55,27 +56,27 @@ run_unit() { # PRESET
 }
 
 # Seeds first; then, with --plants, whether each guard that is taken away is missed within those seeds. A seed that
-# fails is printed with its number, which `./run test sim --seed N` replays. The line that begins with SIM is for
-# scripts.
+# fails is named by its number, which `./run test sim --seed N` replays. The line that begins with SIM is for scripts;
+# it stands directly before the last line of `./run test`.
 run_sim() { # PRESET ARGUMENTS...
     sim=build/$1/tests/sim/sim
-    [ -x "$sim" ] || sim=build/$1/bin/sim
     shift
-    [ -x "$sim" ] || { result "skip sim: the simulator is not there yet"; return; }
-    plants=
-    if [ "${1:-}" = --plants ]; then plants=yes; shift; fi
+    [ -x "$sim" ] || { result "not ok sim: $sim is not there"; return; }
     status=0
-    timeout -k 5 3600 "$sim" "$@" >"$results/sim.log" 2>&1 </dev/null || status=$?
-    grep '^SIM ' "$results/sim.log" | tail -n 1 || :
-    if [ "$status" = 0 ]; then
-        echo "ok sim: no seed violates a promise" >"$results/sim.results"
-    else
-        echo "not ok sim: ended with status $status" >"$results/sim.results"
+    timeout -k 5 $((3600 + ${test_minutes:-0} * 60)) "$sim" "$@" >"$results/sim.log" 2>&1 </dev/null || status=$?
+    sim_line=$(grep '^SIM seeds ' "$results/sim.log" | tail -n 1 || :)
+    {
+        sed -n 's/^replay: sim --seed \([0-9]*\).*/not ok sim: seed \1/p' "$results/sim.log"
+        sed -n -e 's/^\(not ok\|ok\) planted bug /\1 sim: planted bug /p' "$results/sim.log"
+        case $sim_line in
+        *' violations 0') echo "ok sim: ${sim_line#SIM }" ;;
+        '') echo "not ok sim: ended with status $status and without its totals" ;;
+        esac
+    } >"$results/sim.results"
+    if [ "$status" != 0 ] && ! grep -q '^not ok' "$results/sim.results"; then
+        echo "not ok sim: ended with status $status" >>"$results/sim.results"
     fi
-    if [ -n "$plants" ]; then
-        tests/lib/one.sh lines 1800 "$results" "$root/tests/lib/plants.sh"
-        sed 's/^/  /' "$results/plants.results"
-    fi
+    sed 's/^/  /' "$results/sim.results"
 }
 
 # One story after the other: they measure time, and two cores are few.
@@ -95,14 +96,15 @@ kind_unit() {
 }
 
 kind_sim() {
-    test_build release || return 0
+    test_build release sim || return 0
     if [ -n "$test_seed" ]; then
         run_sim release --first "$test_seed" --seeds 1
+    elif [ -n "$test_minutes" ]; then
+        run_sim release --minutes "$test_minutes" --plants
     else
-        GW_SIM=$(find build/release/tests/sim/sim build/release/bin/sim -type f 2>/dev/null | head -n 1)
-        export GW_SIM
-        run_sim release --plants ${test_minutes:+--minutes "$test_minutes"}
+        run_sim release --seeds 500 --plants
     fi
+    test_sim_line=$sim_line
 }
 
 kind_e2e() {
@@ -132,6 +134,7 @@ kind_asan() {
 kind_tsan() {
     test_build tsan || return 0
     export GW_SANITIZED=1 TSAN_OPTIONS="log_path=$results/report"
+    run_unit tsan
     run_e2e tsan
     unset GW_SANITIZED TSAN_OPTIONS
     sanitizer_reports
@@ -166,6 +169,7 @@ test_run_kinds() { # KINDS SEED MINUTES
         "kind_$kind"
         tally "$kind" $(($(date +%s) - started))
     done
+    [ -z "$test_sim_line" ] || echo "$test_sim_line"
     echo "$total_passed passed, $total_failed failed, $total_skipped skipped"
     [ "$total_failed" -eq 0 ]
 }
