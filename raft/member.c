@@ -2,19 +2,14 @@
  * everything else is an event. The store thread rings an async when jobs are
  * done; dumps are built on libuv's pool. The price of the timer is a hundred
  * wake-ups a second on an idle node, well under a thousandth of a core. */
-#include "raft/member.h"
+#include "raft/member_inner.h"
 
 #include "base/instant.h"
 #include "base/log.h"
 #include "pki/keyfile.h"
-#include "raft/calls.h"
-#include "raft/fsm.h"
-#include "store/dump.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #define TICK_MS    10
 #define PEERS_MS   50
@@ -32,270 +27,6 @@ struct order {
     size_t count;
     struct member_node nodes[];
 };
-
-struct member {
-    uv_loop_t uv;
-    uv_thread_t thread;
-    uv_timer_t tick;
-    uv_async_t store_wake;
-    struct loop loop;
-    struct mailbox inbox;
-    struct mailbox *control; /* borrowed */
-    struct env *env;         /* borrowed */
-    struct fsm fsm;
-    struct store *store;
-    struct replica *replica;
-    struct peers peers;
-    struct calls calls;
-    struct roster roster;
-    struct roster_options roster_options;
-    struct member_node nodes[MEMBER_PEERS];
-    size_t node_count;
-    uint64_t id;
-    uint64_t peers_at_ms, roster_at_ms, view_at_ms;
-    uint64_t visible_told;
-    unsigned dumps_under_way;
-    bool view_wanted, has_thread, has_peers, is_closing, is_halted;
-    _Atomic uint64_t turned_ms;
-};
-
-static void settle(struct member *member);
-
-/* ---- what the replica asks for ---- */
-
-static void replica_sends(void *owner, uint64_t to, struct slice message, bool bulk)
-{
-    struct member *member = owner;
-
-    peers_send(&member->peers, to, message, bulk);
-}
-
-static void replica_replies(void *owner, void *tag, const struct replica_reply *reply)
-{
-    struct member *member = owner;
-
-    calls_replica_reply(&member->calls, tag, reply);
-}
-
-static void replica_changed(void *owner)
-{
-    struct member *member = owner;
-
-    member->view_wanted = true;
-}
-
-/* A dump for one peer, built on the pool from a read transaction. */
-struct dump_work {
-    uv_work_t work;
-    struct member *member;
-    uint64_t to;
-    struct buffer dump;
-    enum result result;
-};
-
-static void dump_build_on_pool(uv_work_t *work)
-{
-    struct dump_work *job = container_of(work, struct dump_work, work);
-
-    job->result = dump_build(job->member->env, &job->dump);
-}
-
-static void dump_built(uv_work_t *work, int status)
-{
-    struct dump_work *job = container_of(work, struct dump_work, work);
-    struct member *member = job->member;
-
-    member->dumps_under_way--;
-    if (status != 0 || job->result != GW_OK)
-        log_event(LOG_WARN, "member", "dump failed", LOG_U64("peer", job->to),
-                  LOG_STR("why", result_text(job->result)));
-    if (!member->is_closing) {
-        /* An empty dump tells the replica that there will be none. */
-        replica_dump_ready(member->replica, job->to,
-                           job->result == GW_OK ? buffer_slice(&job->dump)
-                                                : slice_of("", 0));
-        settle(member);
-    }
-    buffer_deinit(&job->dump);
-    free(job);
-}
-
-static void replica_wants_dump(void *owner, uint64_t to)
-{
-    struct member *member = owner;
-    struct dump_work *job = calloc(1, sizeof *job);
-
-    if (job == NULL)
-        return;
-    job->member = member;
-    job->to = to;
-    buffer_init(&job->dump, (size_t)512 << 20);
-    if (uv_queue_work(&member->uv, &job->work, dump_build_on_pool, dump_built) != 0) {
-        free(job);
-        return;
-    }
-    member->dumps_under_way++;
-}
-
-/* ---- what the links bring ---- */
-
-static enum result link_message(void *owner, uint64_t from, struct slice message)
-{
-    struct member *member = owner;
-    enum result result =
-        replica_receive(member->replica, from, message, loop_now_ms(&member->loop));
-
-    settle(member);
-    return result;
-}
-
-static void hand_on(struct member *member, uint64_t from, uint64_t id, struct slice payload)
-{
-    struct member_forwarded *forwarded = calloc(1, sizeof *forwarded);
-
-    if (forwarded == NULL)
-        return;
-    forwarded->head.type = MEMBER_MAIL_FORWARDED;
-    forwarded->from = from;
-    forwarded->id = id;
-    buffer_init(&forwarded->payload, MEMBER_PAYLOAD + 64);
-    buffer_append_slice(&forwarded->payload, payload);
-    if (forwarded->payload.failed ||
-        !mailbox_post(member->control, &forwarded->head.mail)) {
-        buffer_deinit(&forwarded->payload);
-        free(forwarded);
-    }
-}
-
-static void link_forward(void *owner, uint64_t from, uint64_t id, struct slice payload)
-{
-    hand_on(owner, from, id, payload);
-}
-
-static void link_join(void *owner, uint64_t id, struct slice request)
-{
-    struct member *member = owner;
-    struct buffer payload;
-
-    /* The first byte says what a forwarded request is: 'J' for a joiner's. */
-    buffer_init(&payload, MEMBER_PAYLOAD);
-    buffer_append_byte(&payload, 'J');
-    buffer_append_slice(&payload, request);
-    hand_on(member, 0, id, buffer_slice(&payload));
-    buffer_deinit(&payload);
-}
-
-static void link_reply(void *owner, uint64_t from, uint64_t id, struct slice payload)
-{
-    struct member *member = owner;
-
-    calls_forward_reply(&member->calls, from, id, payload);
-}
-
-static void link_status(void *owner, uint64_t from)
-{
-    struct member *member = owner;
-
-    (void)from;
-    member->view_wanted = true;
-    settle(member);
-}
-
-static void link_changed(void *owner, uint64_t peer, enum peer_class class, bool up)
-{
-    struct member *member = owner;
-
-    if (class == PEER_CONSENSUS)
-        replica_link(member->replica, peer, up);
-    else if (!up)
-        calls_link_down(&member->calls, peer);
-    member->view_wanted = true;
-    calls_retry(&member->calls);
-    settle(member);
-}
-
-static const struct peers_events peers_events = {
-    .on_message = link_message,
-    .on_forward = link_forward,
-    .on_reply = link_reply,
-    .on_status = link_status,
-    .on_join = link_join,
-    .on_link = link_changed,
-};
-
-/* ---- news to control ---- */
-
-void member_view_free(struct member_view *view)
-{
-    if (view == NULL)
-        return;
-    for (unsigned i = 0; i < view->peer_count; i++)
-        free((void *)(uintptr_t)view->peers[i].status.data);
-    free(view);
-}
-
-static void post_view(struct member *member, uint64_t now_ms)
-{
-    struct member_view *view = calloc(1, sizeof *view);
-
-    if (view == NULL)
-        return;
-    member->view_wanted = false;
-    member->view_at_ms = now_ms;
-    view->head.type = MEMBER_MAIL_VIEW;
-    view->at_ms = now_ms;
-    replica_view(member->replica, &view->replica);
-    view->replica_counters = *replica_counters(member->replica);
-    view->counters = member->peers.counters;
-    for (size_t i = 0; i < MEMBER_PEERS; i++) {
-        struct peer *peer = &member->peers.items[i];
-        if (peer->id == 0)
-            continue;
-        struct member_peer *out = &view->peers[view->peer_count++];
-        out->id = peer->id;
-        out->connected = peer_is_connected(peer);
-        out->seen_ms = peer_seen_ms(peer);
-        out->status =
-            slice_of(slice_to_string(buffer_slice(&peer->status)), peer->status.size);
-        if (out->status.data == NULL)
-            out->status.size = 0;
-    }
-    if (!mailbox_post(member->control, &view->head.mail))
-        member_view_free(view);
-}
-
-static void post_visible(struct member *member)
-{
-    uint64_t index = store_visible(member->store);
-    struct member_visible *visible;
-
-    if (index == member->visible_told || (visible = calloc(1, sizeof *visible)) == NULL)
-        return;
-    member->visible_told = index;
-    visible->head.type = MEMBER_MAIL_VISIBLE;
-    visible->index = index;
-    visible->revision = store_revision(member->store);
-    if (!mailbox_post(member->control, &visible->head.mail))
-        free(visible);
-}
-
-/* After whatever happened: what others need to know. */
-static void settle(struct member *member)
-{
-    post_visible(member);
-    if (member->view_wanted)
-        post_view(member, instant_monotonic_ms());
-    if (store_is_halted(member->store) && !member->is_halted) {
-        /* Fail-stop of the member: no vote, no acknowledgement, no link; the proxy goes on.
-         */
-        member->is_halted = true;
-        replica_halt(member->replica);
-        peers_close(&member->peers);
-        member->view_wanted = true;
-        log_event(LOG_ERROR, "member",
-                  "halted after an I/O error; traffic is served from memory");
-    }
-}
 
 /* ---- the loop ---- */
 
@@ -362,7 +93,7 @@ static void on_tick(uv_timer_t *timer)
     }
     if (instant_monotonic_ms() - member->view_at_ms >= VIEW_MS)
         member->view_wanted = true;
-    settle(member);
+    member_settle(member);
 }
 
 static void on_store_wake(uv_async_t *async)
@@ -372,7 +103,7 @@ static void on_store_wake(uv_async_t *async)
     if (member->is_closing)
         return;
     replica_completed(member->replica, loop_now_ms(&member->loop));
-    settle(member);
+    member_settle(member);
 }
 
 /* Store thread, inside the write transaction. */
@@ -433,7 +164,7 @@ static void on_mail(struct mail *mail, void *owner)
             return;
         }
         calls_take(&member->calls, call);
-        settle(member);
+        member_settle(member);
         return;
     }
     struct order *order = container_of(head, struct order, head);
@@ -591,8 +322,8 @@ static enum result open_links(struct member *member, const struct member_options
         error_wrap(err, "peer port");
         goto done;
     }
-    if (peers_open(&member->peers, &member->loop, fd, server, client, &ours, &peers_events,
-                   member, err) == GW_OK)
+    if (peers_open(&member->peers, &member->loop, fd, server, client, &ours,
+                   &member_peers_events, member, err) == GW_OK)
         member->has_peers = true;
 
 done:
@@ -619,13 +350,9 @@ static enum result open_replica(struct member *member, const struct member_optio
         .election_ms = options->election_ms,
         .snapshot_threshold = 8192,
         .snapshot_trailing = 1024,
-        .owner = member,
-        .send = replica_sends,
-        .reply = replica_replies,
-        .changed = replica_changed,
-        .dump_wanted = replica_wants_dump,
     };
 
+    member_replica_options(member, &replica);
     rng_init_random(&replica.rng);
     member->fsm.types = options->commands;
     member->fsm.type_count = options->command_count;

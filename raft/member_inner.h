@@ -1,0 +1,45 @@
+/* What the member's own rooms share: the thread's state. Not for others. */
+#ifndef GW_RAFT_MEMBER_INNER_H
+#define GW_RAFT_MEMBER_INNER_H
+
+#include "raft/calls.h"
+#include "raft/fsm.h"
+#include "raft/member.h"
+
+#include <stdatomic.h>
+
+struct member {
+    uv_loop_t uv;
+    uv_thread_t thread;
+    uv_timer_t tick;
+    uv_async_t store_wake;
+    struct loop loop;
+    struct mailbox inbox;
+    struct mailbox *control; /* borrowed */
+    struct env *env;         /* borrowed */
+    struct fsm fsm;
+    struct store *store;
+    struct replica *replica;
+    struct peers peers;
+    struct calls calls;
+    struct roster roster;
+    struct roster_options roster_options;
+    struct member_node nodes[MEMBER_PEERS];
+    size_t node_count;
+    uint64_t id;
+    uint64_t peers_at_ms, roster_at_ms, view_at_ms;
+    uint64_t visible_told;
+    unsigned dumps_under_way;
+    bool view_wanted, has_thread, has_peers, is_closing, is_halted;
+    _Atomic uint64_t turned_ms;
+};
+
+/* member_news.c: after whatever happened, what others need to know. */
+void member_settle(struct member *member);
+
+/* member_ears.c: what the replica asks for, and what the links bring. `owner` is the
+ * member. */
+extern const struct peers_events member_peers_events;
+void member_replica_options(struct member *member, struct replica_options *options);
+
+#endif
