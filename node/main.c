@@ -344,6 +344,7 @@ static enum result start_workers(struct node *node, struct error *err)
 
     for (unsigned i = 0; i < count; i++) {
         const struct worker_options options = {.number = i,
+                                               .count = count,
                                                .metrics = node->metrics,
                                                .control = &node->mailbox,
                                                .node_name =

@@ -267,7 +267,8 @@ void attempt_start(struct exchange *exchange)
         send_head(exchange);
         return;
     }
-    if (target->pool_connections > 0 && endpoint->open_count >= target->pool_connections) {
+    if (target->pool_connections > 0 &&
+        endpoint->open_count >= worker_share(exchange->worker, target->pool_connections)) {
         attempt_cancel(exchange);
         exchange_fail(exchange, REASON_OVERLOADED);
         return;

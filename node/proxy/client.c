@@ -362,7 +362,8 @@ void client_open(struct acceptor *acceptor, int fd)
         close(fd);
         return;
     }
-    if (config->connections > 0 && acceptor->client_count >= config->connections) {
+    if (config->connections > 0 &&
+        acceptor->client_count >= worker_share(worker, config->connections)) {
         reply_overloaded(worker, fd);
         return;
     }

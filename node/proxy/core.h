@@ -33,6 +33,7 @@ struct worker {
     _Atomic uint64_t turned_ms;
 
     unsigned number;
+    unsigned count;          /* of workers on the node */
     struct mailbox *control; /* borrowed */
     char node_name[64];
     uv_thread_t thread;
@@ -86,6 +87,13 @@ static inline uint64_t core_wall_ms(const struct worker *worker)
 static inline uint64_t core_after(const struct worker *worker, uint64_t ms)
 {
     return ms == 0 ? UINT64_MAX : uv_now(&worker->uv) + ms;
+}
+
+/* This worker's part of a limit of the node, at least 1. Workers share nothing on the
+ * path, so the kernel's uneven spread of connections may refuse a little early. */
+static inline uint64_t worker_share(const struct worker *worker, uint64_t limit)
+{
+    return (limit + worker->count - 1) / worker->count;
 }
 
 #endif

@@ -178,6 +178,7 @@ enum result worker_start(const struct worker_options *options, struct worker **r
     if (worker == NULL)
         return error_set(err, GW_NO_MEMORY, "start worker %u", options->number);
     worker->number = options->number;
+    worker->count = options->count == 0 ? 1 : options->count;
     worker->control = options->control;
     struct slice name = slice_sub(options->node_name, 0, sizeof worker->node_name - 1);
     if (name.size > 0)

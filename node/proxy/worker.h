@@ -15,6 +15,8 @@ struct worker;
 
 struct worker_options {
     unsigned number;
+    unsigned
+        count; /* of workers on this node: limits of the node are shared out evenly; 0: 1 */
     struct metrics *metrics; /* shared registry; the worker writes its shard */
     struct mailbox *control; /* gets struct worker_mail */
     struct slice node_name;  /* copied; in request ids */
