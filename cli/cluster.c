@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define LAG_READY 250 /* entries behind that still count as caught up, as for the roster \
+                       */
+
 static void say_stale(const struct invocation *invocation, const struct value *root)
 {
     char age[24];
@@ -308,8 +311,42 @@ int run_token_revoke(struct invocation *invocation)
     return exit_code;
 }
 
+/* Another node's readiness, as this one knows it: reached, and serving what is visible
+ * here. */
+static bool is_ready_here(const struct value *root, const char *name, char why[256])
+{
+    const struct value *members = value_get(root, "members");
+
+    for (const struct value *item = members != NULL ? members->first : NULL; item != NULL;
+         item = item->next) {
+        if (!slice_equal(value_text(item, "name"), slice_from_string(name)))
+            continue;
+        struct slice state = value_text(item, "state"), lag = value_text(item, "lag");
+        uint64_t behind;
+        bool is_ready =
+            is_alive(item) && slice_parse_u64(lag, &behind) && behind <= LAG_READY;
+        snprintf(why, 256, "not ready: %s is %.*s, %.*s behind", name, SLICE_ARG(state),
+                 SLICE_ARG(lag.size > 0 ? lag : SLICE("unknown")));
+        return is_ready;
+    }
+    snprintf(why, 256, "not ready: there is no node '%s'", name);
+    return false;
+}
+
+static bool is_ready_itself(const struct value *root, char why[256])
+{
+    const struct value *reasons = value_get(root, "reasons");
+
+    snprintf(why, 256, "not ready: %.*s",
+             SLICE_ARG(reasons != NULL && reasons->first != NULL
+                           ? reasons->first->text
+                           : SLICE("no reason given")));
+    return slice_equal(value_text(root, "ready"), SLICE("true"));
+}
+
 int run_ready(struct invocation *invocation)
 {
+    const char *node = invocation->argument_count > 0 ? invocation->arguments[0] : NULL;
     bool waits = option_value(invocation, "--wait") != NULL;
     uint64_t deadline_ms =
         instant_monotonic_ms() + (invocation->has_timeout ? invocation->timeout_ms
@@ -322,16 +359,14 @@ int run_ready(struct invocation *invocation)
     if (exit_code != EXIT_OK)
         return exit_code;
     for (;;) {
-        struct call call = {.method = "GET", .target = SLICE("/v1/ready")};
+        struct call call = {.method = "GET",
+                            .target = node != NULL ? SLICE("/v1/cluster/members")
+                                                   : SLICE("/v1/ready")};
         struct error err = ERROR_NONE;
         struct answer answer;
         if (client_call(client, &call, &answer, &err) == GW_OK) {
-            bool is_ready = slice_equal(value_text(answer.root, "ready"), SLICE("true"));
-            const struct value *reasons = value_get(answer.root, "reasons");
-            snprintf(why, sizeof why, "not ready: %.*s",
-                     SLICE_ARG(reasons != NULL && reasons->first != NULL
-                                   ? reasons->first->text
-                                   : SLICE("no reason given")));
+            bool is_ready = node != NULL ? is_ready_here(answer.root, node, why)
+                                         : is_ready_itself(answer.root, why);
             if ((is_ready || !waits) && !output_tree(invocation, answer.root) && is_ready &&
                 !invocation->quiet)
                 printf("ready\n");
