@@ -118,7 +118,8 @@ int run_diff(struct invocation *invocation)
         else
             lines++;
     }
-    fwrite(text.data, 1, text.size, stdout);
+    if (text.size > 0)
+        fwrite(text.data, 1, text.size, stdout);
     buffer_deinit(&text);
     catalog_deinit(&known);
     files_close(&files);

@@ -228,7 +228,8 @@ bool files_complain(struct files *files, const struct invocation *invocation)
     } else {
         source_print(&files->source, &files->problems, &text);
     }
-    fwrite(text.data, 1, text.size, stderr);
+    if (text.size > 0)
+        fwrite(text.data, 1, text.size, stderr);
     buffer_deinit(&text);
     return has_errors;
 }
