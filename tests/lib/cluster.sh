@@ -255,7 +255,9 @@ load_start() { # I NAME [PAUSE_US]
     "$GW_BIN/../tests/lib/load" "127.0.0.1:${proxy[$1]}" demo.example /hello 4 "${3:-1000}" >"$dir/load-$2.json" &
     eval "load_pid_$2=$!"
 }
-load_stop() { # NAME
-    eval "kill -TERM \$load_pid_$1; wait \$load_pid_$1"
+load_stop() { # NAME: prints how it went
+    eval "kill -TERM \$load_pid_$1"
+    # Not `wait`: this may run in a subshell, whose child it is not. The line is written at once.
+    wait_until 10 test -s "$dir/load-$1.json"
     cat "$dir/load-$1.json"
 }
