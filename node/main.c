@@ -6,6 +6,7 @@
  * only place that sees both the control side and the data side. */
 #include "base/log.h"
 #include "model/kind_cluster.h"
+#include "model/units.h"
 #include "node/control/control.h"
 #include "node/proxy/worker.h"
 #include "node/settings.h"
@@ -42,6 +43,7 @@ static const char usage[] =
 struct node {
     char data_dir[4096], config[4096], admin_socket[4096];
     char peer_listen[300], peer_advertise[300], admin_listen[300], health_listen[300];
+    char admin_advertise[600];
     struct identity_file identity;
     struct settings settings;
     struct bind_override *binds; /* owned; texts are the settings' */
@@ -201,6 +203,26 @@ static void copy(char *out, size_t size, struct slice text)
     snprintf(out, size, "%.*s", SLICE_ARG(text));
 }
 
+/* Where others find the admin port: as it listens, but a port on all addresses is
+ * found at the address that peers dial. */
+static void place_admin(struct node *node)
+{
+    struct slice host, peer_host;
+    uint16_t port, peer_port;
+
+    copy(node->admin_advertise, sizeof node->admin_advertise,
+         slice_from_string(node->admin_listen));
+    if (!host_port_parse(slice_from_string(node->admin_listen), true, &host, &port) ||
+        (host.size != 0 && !slice_equal(host, SLICE("0.0.0.0")) &&
+         !slice_equal(host, SLICE("::"))))
+        return;
+    if (host_port_parse(slice_from_string(node->peer_advertise), false, &peer_host,
+                        &peer_port))
+        snprintf(node->admin_advertise, sizeof node->admin_advertise,
+                 slice_find_byte(peer_host, ':') == SIZE_MAX ? "%.*s:%u" : "[%.*s]:%u",
+                 SLICE_ARG(peer_host), port);
+}
+
 /* A socket path in the settings is relative to the data directory. */
 static void place_socket(struct node *node)
 {
@@ -251,6 +273,7 @@ static enum result load_settings(struct node *node, bool has_config, struct erro
     copy(node->admin_listen, sizeof node->admin_listen, document->admin.listen);
     copy(node->health_listen, sizeof node->health_listen, document->health.listen);
     place_socket(node);
+    place_admin(node);
     log_configure((enum log_level)settings_log_level(&node->settings),
                   (enum log_format)settings_log_format(&node->settings),
                   node->identity.name);
@@ -370,7 +393,7 @@ static struct control_options options_of(struct node *node)
         .peer_listen = node->peer_listen,
         .peer_advertise = node->peer_advertise,
         .admin_listen = node->admin_listen,
-        .admin_advertise = node->admin_listen,
+        .admin_advertise = node->admin_advertise,
         .admin_socket = node->admin_socket,
         .admin_socket_mode = node->settings.socket_mode,
         .health_listen = node->health_listen,
