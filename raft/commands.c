@@ -246,22 +246,46 @@ done:
 
 /* --- nodes --- */
 
-struct name_search {
-    struct slice name;
-    uint64_t found;
+/* Another node that has the name, or the peer address: two nodes behind one address would
+ * take each other's links for ever. */
+struct twin_search {
+    const struct node_record *node;
+    uint64_t named, addressed; /* ids; 0: nobody */
 };
 
-static bool match_name(void *owner, struct slice key, const struct record *record)
+static bool match_twin(void *owner, struct slice key, const struct record *record)
 {
-    struct name_search *search = owner;
-    struct node_record node;
+    struct twin_search *search = owner;
+    struct node_record other;
 
     (void)key;
-    if (node_record_unpack(record->value, &node) && slice_equal(node.name, search->name)) {
-        search->found = node.id;
-        return false;
-    }
-    return true;
+    if (!node_record_unpack(record->value, &other) || other.id == search->node->id)
+        return true;
+    if (slice_equal(other.name, search->node->name))
+        search->named = other.id;
+    if (other.peer.size > 0 && slice_equal(other.peer, search->node->peer))
+        search->addressed = other.id;
+    return search->named == 0 && search->addressed == 0;
+}
+
+/* GW_OK when nobody has; else the refusal is written. *ret_has_twin says which. */
+static enum result refuse_twin(struct command_call *call, const struct node_record *node,
+                               bool *ret_has_twin)
+{
+    struct twin_search search = {.node = node};
+    enum result result = record_walk(call->txn, NODE_PREFIX, match_twin, &search);
+
+    *ret_has_twin = search.named != 0 || search.addressed != 0;
+    if (result != GW_OK || !*ret_has_twin)
+        return result;
+    if (search.named != 0)
+        return refuse(
+            call, GW_CONFLICT,
+            "a node named '%.*s' exists (id %llu); choose another name or remove it",
+            SLICE_ARG(node->name), (unsigned long long)search.named);
+    return refuse(call, GW_CONFLICT,
+                  "peer address '%.*s' is that of node %llu; give this node one of its own",
+                  SLICE_ARG(node->peer), (unsigned long long)search.addressed);
 }
 
 static bool stop_at_first(void *owner, struct slice key, const struct record *record)
@@ -392,11 +416,10 @@ static enum result apply_node_join(struct command_call *call)
     struct node_record node;
     struct token_record token;
     struct record record;
-    struct name_search search;
     struct buffer copy;
     char key[TOKEN_ID_LIMIT + 8];
     const char *why;
-    bool is_known;
+    bool is_known, has_twin;
     enum result result;
 
     unpack_array(&in, 3);
@@ -418,15 +441,10 @@ static enum result apply_node_join(struct command_call *call)
     why = token_refusal(&token, hash, call->header->wall_ms);
     if (why != NULL)
         return refuse(call, GW_UNAUTHORISED, "%s", why);
-    search = (struct name_search){.name = node.name};
-    result = record_walk(call->txn, NODE_PREFIX, match_name, &search);
-    if (result != GW_OK)
+    node.id = 0;
+    result = refuse_twin(call, &node, &has_twin);
+    if (result != GW_OK || has_twin)
         return result;
-    if (search.found != 0)
-        return refuse(
-            call, GW_CONFLICT,
-            "a node named '%.*s' exists (id %llu); choose another name or remove it",
-            SLICE_ARG(node.name), (unsigned long long)search.found);
     result = region_is_known(call->txn, node.region, &is_known);
     if (result != GW_OK)
         return result;
@@ -463,7 +481,7 @@ static enum result apply_node_update(struct command_call *call)
     struct record record;
     char key[NODE_KEY_SIZE];
     struct buffer copy;
-    bool is_known;
+    bool is_known, has_twin = false;
     struct slice bytes;
     enum result result;
 
@@ -493,6 +511,11 @@ static enum result apply_node_update(struct command_call *call)
     if (!node_is_sound(&node)) {
         buffer_deinit(&copy);
         return malformed(call);
+    }
+    result = refuse_twin(call, &node, &has_twin);
+    if (result != GW_OK || has_twin) {
+        buffer_deinit(&copy);
+        return result;
     }
     result = region_is_known(call->txn, node.region, &is_known);
     if (result == GW_OK && !is_known && !slice_equal(node.region, old.region))

@@ -407,7 +407,10 @@ static enum result m_join(struct machine *m, const char *name, struct slice id,
 {
     struct buffer command;
     struct node_record node = node_named(name);
+    char peer[80];
 
+    snprintf(peer, sizeof peer, "%s.example:7000", name); /* one of its own */
+    node.peer = slice_from_string(peer);
     buffer_init(&command, 0);
     node_join_encode(&command, &(struct command_header){.wall_ms = wall_ms}, id, hash,
                      &node);
@@ -485,6 +488,28 @@ static void a_name_is_free_again_after_remove(void **state)
     assert_int_equal(m_apply(&m, &command), GW_OK);
     assert_int_equal(m_join(&m, "eu-2", SLICE("tok"), HASH, 100), GW_OK);
     assert_true(m.detail.number > id); /* ids are never used again */
+    m_deinit(&m);
+}
+
+static void two_nodes_never_share_a_peer_address(void **state)
+{
+    struct machine m;
+    struct buffer command;
+    struct node_record twin = node_named("eu-2"); /* the founder's address */
+
+    (void)state;
+    m_init(&m);
+    m_create(&m, 2, 5000);
+    buffer_init(&command, 0);
+    node_join_encode(&command, &(struct command_header){.wall_ms = 100}, SLICE("tok"), HASH,
+                     &twin);
+    assert_int_equal(m_apply(&m, &command), GW_CONFLICT);
+    assert_true(m_says(&m, "that of node 1"));
+    assert_int_equal(m_join(&m, "eu-2", SLICE("tok"), HASH, 100), GW_OK);
+    twin.id = m.index;
+    buffer_init(&command, 0);
+    node_update_encode(&command, &plain, &twin);
+    assert_int_equal(m_apply(&m, &command), GW_CONFLICT);
     m_deinit(&m);
 }
 
@@ -569,6 +594,7 @@ int main(void)
         cmocka_unit_test(a_token_lets_in_as_many_as_it_says),
         cmocka_unit_test(a_wrong_unknown_expired_or_revoked_token_says_which),
         cmocka_unit_test(a_name_is_free_again_after_remove),
+        cmocka_unit_test(two_nodes_never_share_a_peer_address),
         cmocka_unit_test(a_node_may_move_but_not_rename_itself),
         cmocka_unit_test(an_undefined_region_is_refused_once_any_is_defined),
         cmocka_unit_test(ten_thousand_routes_go_in_one_transaction),
