@@ -279,8 +279,12 @@ static enum result call_once(struct client *client, struct slice endpoint,
         target.size--;
     if (blocking_connect(target, is_tls ? client->tls : NULL, is_tls ? &expect : NULL,
                          deadline_ms > now_ms ? deadline_ms - now_ms : 1,
-                         &reading.connection, err) != GW_OK)
+                         &reading.connection, err) != GW_OK) {
+        /* Whoever does not speak TLS, or not ours, is not the node that was meant. */
+        if (err->code != GW_UNAUTHORISED && err->code != GW_FORBIDDEN)
+            err->code = GW_UNREACHABLE;
         return err->code;
+    }
     *ret_was_sent = true;
     buffer_init(&head, 0);
     buffer_init(&reading.in, BODY_MAX);
@@ -377,7 +381,7 @@ enum result client_call(struct client *client, const struct call *call,
     return err->code;
 }
 
-static const char *next_step(struct slice code)
+static void print_next(const struct invocation *invocation, struct slice code)
 {
     static const struct {
         const char *code, *next;
@@ -389,18 +393,22 @@ static const char *next_step(struct slice code)
          "gwctl get the changed objects, then apply again with the new revision"},
         {"precondition_failed",
          "gwctl get the object, then try again with its new revision"},
-        {"invalid", "correct it, then gwctl validate -f FILE"},
-        {"malformed", "correct it, then gwctl validate -f FILE"},
         {"unauthorised", "gwctl context import D/admin.yaml"},
         {"not_found", "gwctl get all"},
         {"outcome_unknown", "run the same command again with the same --request-id"},
     };
 
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-        if (slice_equal(code, slice_from_string(steps[i].code)))
-            return steps[i].next;
+        if (slice_equal(code, slice_from_string(steps[i].code))) {
+            fprintf(stderr, "next: %s\n", steps[i].next);
+            return;
+        }
     }
-    return "gwctl cluster status";
+    if (slice_equal(code, SLICE("invalid")) || slice_equal(code, SLICE("malformed")))
+        fprintf(stderr, "next: correct it and try again; gwctl %s --help\n",
+                invocation->command->words);
+    else
+        fprintf(stderr, "next: gwctl cluster status\n");
 }
 
 static int exit_of_status(int status)
@@ -443,8 +451,6 @@ int answer_fail(const struct invocation *invocation, const struct answer *answer
     }
     if (detail.size == 0)
         detail = value_text(answer->root, "title");
-    fprintf(stderr, "gwctl: %.*s\n",
-            SLICE_ARG(detail.size > 0 ? detail : SLICE("the server gave no reason")));
 
     struct problems problems;
     problems_init(&problems);
@@ -455,6 +461,9 @@ int answer_fail(const struct invocation *invocation, const struct answer *answer
         problems_print(&problems, &text, NULL, NULL);
         fwrite(text.data, 1, text.size, stderr);
         buffer_deinit(&text);
+    } else {
+        fprintf(stderr, "gwctl: %.*s\n",
+                SLICE_ARG(detail.size > 0 ? detail : SLICE("the server gave no reason")));
     }
     problems_deinit(&problems);
 
@@ -466,7 +475,7 @@ int answer_fail(const struct invocation *invocation, const struct answer *answer
         fputc('\n', stderr);
     }
     if (slice_find(detail, SLICE("next: ")) == SIZE_MAX)
-        fprintf(stderr, "next: %s\n", next_step(code));
+        print_next(invocation, code);
     return exit_code;
 }
 

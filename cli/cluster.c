@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define LAG_READY 250 /* entries behind that still count as caught up, as for the roster \
-                       */
+#define LAG_READY                                                          \
+    250 /* entries behind that still count as caught up, as for the roster \
+         */
 
 static void say_stale(const struct invocation *invocation, const struct value *root)
 {

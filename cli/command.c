@@ -81,7 +81,9 @@ int fail(enum result code, const char *next, const char *format, ...)
     fputc('\n', stderr);
     if (next != NULL)
         fprintf(stderr, "next: %s\n", next);
-    return result_exit_code(code);
+    /* Codes above 9 are gwd's. */
+    int exit_code = result_exit_code(code);
+    return exit_code > EXIT_TIMEOUT ? EXIT_ERROR : exit_code;
 }
 
 int fail_error(const struct error *err, const char *next)
@@ -164,27 +166,40 @@ void command_help(const struct command *command)
         "6 no leader, no quorum or unreachable, 7 unauthorised, 8 invalid, 9 timeout.\n");
 }
 
+/* Whether the words typed begin with `words`, whole. */
+static bool begins_with(const char *typed, const char *words)
+{
+    size_t size = strlen(words);
+
+    return strncmp(typed, words, size) == 0 && (typed[size] == '\0' || typed[size] == ' ');
+}
+
+static const char *unbuilt_name(const char *typed)
+{
+    for (size_t i = 0; unbuilt[i] != NULL; i++) {
+        if (begins_with(typed, unbuilt[i]))
+            return unbuilt[i];
+    }
+    return NULL;
+}
+
 static int unknown_command(const char *typed)
 {
     const char *best = NULL;
     size_t best_distance = 4;
 
     for (size_t i = 0; i < sizeof habits / sizeof habits[0]; i++) {
-        size_t size = strlen(habits[i].typed);
-        if (strncmp(typed, habits[i].typed, size) == 0 &&
-            (typed[size] == '\0' || typed[size] == ' ')) {
-            fprintf(stderr, "gwctl: there is no command '%s' here\nnext: gwctl %s\n",
-                    habits[i].typed, habits[i].meant);
+        if (begins_with(typed, habits[i].typed)) {
+            fprintf(stderr, "gwctl: there is no command '%s' here\nnext: gwctl %s%s\n",
+                    habits[i].typed, habits[i].meant,
+                    unbuilt_name(habits[i].meant) != NULL ? " (not in this version yet)"
+                                                          : "");
             return EXIT_USAGE;
         }
     }
-    for (size_t i = 0; unbuilt[i] != NULL; i++) {
-        size_t size = strlen(unbuilt[i]);
-        if (strncmp(typed, unbuilt[i], size) == 0 &&
-            (typed[size] == '\0' || typed[size] == ' '))
-            return fail(GW_USAGE, "gwctl --help", "'%s' is not available in this version",
-                        unbuilt[i]);
-    }
+    if (unbuilt_name(typed) != NULL)
+        return fail(GW_USAGE, "gwctl --help", "'%s' is not available in this version",
+                    unbuilt_name(typed));
     for (const struct command *command = commands; command->words != NULL; command++) {
         size_t distance = slice_distance(slice_from_string(typed),
                                          slice_from_string(command->words), best_distance);

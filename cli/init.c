@@ -33,7 +33,8 @@ static int read_options(const struct invocation *invocation,
     int position = 0;
 
     if (options.data_dir == NULL || options.name == NULL || options.region == NULL)
-        return fail(GW_USAGE, "gwctl cluster init --data-dir D --name eu-1 --region eu",
+        return fail(GW_USAGE,
+                    "gwctl cluster init|join … --data-dir D --name eu-1 --region eu",
                     "--data-dir, --name and --region are needed");
     while ((text = option_next(invocation, "--listener", &position)) != NULL) {
         struct slice rest = slice_from_string(text), name;
@@ -125,6 +126,26 @@ static void await_token_file(const struct invocation *invocation, uint64_t wait_
         usleep(100 * 1000);
 }
 
+static const char *next_of_join(enum result code)
+{
+    switch (code) {
+    case GW_UNAUTHORISED:
+    case GW_FORBIDDEN:
+    case GW_MALFORMED:
+    case GW_NOT_FOUND:
+        return "gwctl cluster token create, on a node of the cluster";
+    case GW_CONFLICT:
+        return "choose what nobody has yet; gwctl cluster members, on a node of the "
+               "cluster";
+    case GW_UNREACHABLE:
+    case GW_TIMEOUT:
+    case GW_NO_QUORUM:
+        return "gwctl cluster status, on a node of the cluster; then the same again";
+    default:
+        return "gwctl cluster join --help";
+    }
+}
+
 int run_cluster_join(struct invocation *invocation)
 {
     const char *wait = option_value(invocation, "--wait");
@@ -145,7 +166,7 @@ int run_cluster_join(struct invocation *invocation)
         options.token = slice_trim(buffer_slice(&token));
         if (offline_join(&options, &made, &err) != GW_OK)
             exit_code =
-                fail_error(&err, "gwctl cluster token create, on a node of the cluster");
+                fail_error(&err, next_of_join(err.code));
         else
             say_made(invocation, &options, &made, "joined");
     }

@@ -166,12 +166,12 @@ static int get_all(struct invocation *invocation)
         struct value *items = value_new(&arena, VALUE_LIST);
         all = value_new(&arena, VALUE_MAP);
         if (count > 0) {
-            for (const char *const *key = (const char *const[]){"revision", "stale", NULL};
-                 *key; key++) {
-                struct value *value = value_get(answers[count - 1].root, *key);
-                if (value != NULL)
-                    value_set(all, slice_from_string(*key), value);
-            }
+            const struct value *root = answers[count - 1].root;
+            struct value *stale = value_scalar(&arena, value_text(root, "stale"), false);
+            stale->is_number = true; /* printed bare */
+            value_set(all, SLICE("revision"),
+                      value_scalar(&arena, value_text(root, "revision"), true));
+            value_set(all, SLICE("stale"), stale);
         }
         for (size_t i = 0; i < count; i++) {
             struct value *list = value_get(answers[i].root, "items");
@@ -374,6 +374,9 @@ int run_export(struct invocation *invocation)
     bool is_first = true;
     int exit_code = EXIT_OK;
 
+    if (invocation->output != OUTPUT_TABLE && invocation->output != OUTPUT_YAML)
+        return fail(GW_USAGE, "gwctl get all -o json",
+                    "export writes YAML, for files to apply again");
     if (dir != NULL)
         mkdir(dir, 0755);
     for (enum kind kind = 0; kind < KIND_COUNT && exit_code == EXIT_OK; kind++) {
