@@ -144,14 +144,25 @@ static const struct stream_events stream_events = {
     .on_error = on_error,
 };
 
-/* Pings when nothing was said for a while, ends the link when nothing was heard. */
+/* Before the hello time counts from the start, not from the last byte: who drips bytes
+ * holds no place for longer than who sends none. A joiner gets time for its answer. */
+static bool has_run_out(const struct link *link, uint64_t now_ms)
+{
+    uint64_t since_ms = link->is_ready ? link->heard_ms : link->opened_ms;
+    uint64_t patience_ms = link->is_ready  ? LINK_SILENCE_MS
+                           : link->is_join ? LINK_JOIN_MS
+                                           : LINK_HELLO_MS;
+
+    return now_ms > since_ms && now_ms - since_ms > patience_ms;
+}
+
+/* Pings when nothing was said for a while, ends the link when its time is over. */
 static void on_silence(struct wheel_timer *timer, uint64_t now_ms)
 {
     struct link *link = container_of(timer, struct link, silence);
-    uint64_t patience = link->is_ready ? LINK_SILENCE_MS : 10000;
 
-    if (now_ms > link->heard_ms && now_ms - link->heard_ms > patience) {
-        link_close(link, GW_TIMEOUT, "nothing heard");
+    if (has_run_out(link, now_ms)) {
+        link_close(link, GW_TIMEOUT, link->is_ready ? "nothing heard" : "no hello in time");
         return;
     }
     if (link->is_ready && now_ms - link->said_ms >= LINK_PING_MS)

@@ -282,6 +282,20 @@ static const struct link_events link_events = {
     .on_closed = on_closed,
 };
 
+/* Closing takes a turn of the loop or two, so there may be some on their way out already.
+ */
+static void evict_stranger(struct peers *peers)
+{
+    list_each (&peers->strangers, item) {
+        struct link *link = container_of(item, struct link, member_link);
+        if (link->is_closing)
+            continue;
+        peers->counters.links_refused++;
+        link_close(link, GW_LIMIT, "too many connections without a hello");
+        return;
+    }
+}
+
 static void on_accepted(struct listener *listener, int fd, void *owner)
 {
     struct peers *peers = owner;
@@ -289,7 +303,11 @@ static void on_accepted(struct listener *listener, int fd, void *owner)
     struct error err = ERROR_NONE;
 
     (void)listener;
-    if (peers->stranger_count >= STRANGERS_MAX) {
+    /* The one that has waited longest gives way: a peer that comes now says hello at once.
+     */
+    if (peers->stranger_count >= STRANGERS_MAX)
+        evict_stranger(peers);
+    if (peers->stranger_count >= 2 * STRANGERS_MAX) {
         peers->counters.links_refused++;
         close(fd);
         return;
