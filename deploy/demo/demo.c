@@ -447,6 +447,11 @@ static void write_running(void)
     for (size_t i = 0; i < demo.nodes; i++)
         fprintf(file, "%sunix:%s", i > 0 ? "," : "", demo.node[i].socket);
     fputc('\n', file);
+    /* What the example asks for, so that it can be applied again by hand. */
+    for (char **variable = environ; *variable != NULL; variable++) {
+        if (strncmp(*variable, "GW_", 3) == 0 && strchr(*variable, '\n') == NULL)
+            fprintf(file, "%s\n", *variable);
+    }
     fclose(file);
     rename(next, demo.running);
 }
