@@ -197,7 +197,7 @@ curl -s -H 'host: demo.example' -H 'x-forwarded-for: 6.6.6.6' -H 'x-request-id: 
 same "a trusted proxy's are kept" "6.6.6.6, 127.0.0.1 mine mine" "$(seen x-forwarded-for) $(seen x-request-id) $(header x-request-id)"
 
 # Methods, HEAD, split, precedence.
-get /hello --head
+get /plain --head
 same "HEAD has the head alone" "200 hello $(stat -c %s head)" "$code $(header x-upstream) $(stat -c %s body 2>/dev/null || echo 0)"
 get /hello -X DELETE
 same "another method: 405, reason and allow" "405 method_not_allowed GET, HEAD, POST" "$code $(header gw-reason) $(header allow)"
