@@ -8,7 +8,8 @@
 
 #include "base/slice.h"
 
-/* X(name, HTTP status, exit code of gwctl, code word in problem documents, text) */
+/* X(name, HTTP status, exit code of gwctl, code word in problem documents, text)
+ * Nodes and the log say them by number: new ones at the end. */
 #define GW_RESULTS(X)                                                        \
     X(GW_OK, 200, 0, "ok", "success")                                        \
     X(GW_FAILED, 500, 1, "failed", "failed")                                 \
@@ -37,7 +38,8 @@
     X(GW_FOREIGN, 500, 11, "foreign", "belongs elsewhere")                   \
     X(GW_NEWER, 500, 11, "newer_format", "of a newer format")                \
     X(GW_AGAIN, 503, 1, "again", "try again")                                \
-    X(GW_CLOSED, 503, 1, "closed", "closed")
+    X(GW_CLOSED, 503, 1, "closed", "closed")                                 \
+    X(GW_METHOD_NOT_ALLOWED, 405, 1, "method_not_allowed", "method not allowed")
 
 enum result {
 #define X(name, status, exit_code, word, text) name,

@@ -249,6 +249,7 @@ enum result blocking_connect(struct slice target, struct tls_context *tls,
         blocking_close(connection);
         return result;
     }
+    *err = ERROR_NONE; /* of an address that did not answer, before the one that did */
     *ret_connection = connection;
     return GW_OK;
 }

@@ -464,28 +464,47 @@ void http_server_reply_end(struct http_call *public)
     go_on(connection);
 }
 
+/* A problem document has every key, always; this layer knows of no errors by field,
+ * revisions or changed keys. */
+static void write_problem(struct buffer *out, unsigned status, enum result code,
+                          const char *detail)
+{
+    struct emit emit;
+    char type[64];
+
+    snprintf(type, sizeof type, "urn:quorumgate:%s", result_word(code));
+    emit_init(&emit, out, false);
+    emit_object(&emit);
+    emit_key(&emit, "type");
+    emit_cstring(&emit, type);
+    emit_key(&emit, "title");
+    emit_string(&emit, http_status_text(status));
+    emit_key(&emit, "status");
+    emit_u64(&emit, status);
+    emit_key(&emit, "code");
+    emit_cstring(&emit, result_word(code));
+    emit_key(&emit, "detail");
+    emit_cstring(&emit, detail);
+    emit_key(&emit, "errors");
+    emit_array(&emit);
+    emit_array_end(&emit);
+    emit_key(&emit, "revision");
+    emit_null(&emit);
+    emit_key(&emit, "changed");
+    emit_array(&emit);
+    emit_array_end(&emit);
+    emit_object_end(&emit);
+}
+
 void http_server_reply_error(struct http_call *public, const struct error *err)
 {
     struct buffer text;
-    struct emit emit;
     unsigned status = (unsigned)result_http_status(err->code);
     const struct http_field type = {SLICE("content-type"),
                                     SLICE("application/problem+json")};
 
     buffer_init(&text, 0);
-    emit_init(&emit, &text, false);
-    emit_object(&emit);
-    emit_key(&emit, "type");
-    emit_cstring(&emit, "about:blank");
-    emit_key(&emit, "title");
-    emit_cstring(&emit, result_text(err->code));
-    emit_key(&emit, "status");
-    emit_u64(&emit, status);
-    emit_key(&emit, "code");
-    emit_cstring(&emit, result_word(err->code));
-    emit_key(&emit, "detail");
-    emit_cstring(&emit, err->text);
-    emit_object_end(&emit);
+    write_problem(&text, status, err->code, err->text);
     http_server_reply(public, status, &type, 1, buffer_slice(&text));
     buffer_deinit(&text);
 }
@@ -521,8 +540,7 @@ static void line_up(struct call *call)
 /* Answers what was no fit request, and reads no more. The caller sends. */
 static void refuse(struct connection *connection, unsigned status, const char *what)
 {
-    char text[512];
-    struct slice title = http_status_text(status);
+    struct buffer text;
     const struct http_field type = {SLICE("content-type"),
                                     SLICE("application/problem+json")};
     bool was_head = connection->reading != NULL && connection->reading->public.is_head;
@@ -539,13 +557,17 @@ static void refuse(struct connection *connection, unsigned status, const char *w
         return;
     call->public.is_head = was_head;
     line_up(call);
-    int size = snprintf(text, sizeof text,
-                        "{\"type\":\"about:blank\",\"title\":\"%.*s\",\"status\":%u,"
-                        "\"code\":\"malformed\",\"detail\":\"%s\"}",
-                        SLICE_ARG(title), status, what);
-    write_head(call, status, &type, 1, (size_t)size);
+    buffer_init(&text, 0);
+    write_problem(&text, status,
+                  status == 413 || status == 431 ? GW_TOO_LARGE
+                  : status == 408                ? GW_TIMEOUT
+                  : status == 405                ? GW_METHOD_NOT_ALLOWED
+                                                 : GW_MALFORMED,
+                  what);
+    write_head(call, status, &type, 1, text.size);
     if (has_body(call, status))
-        buffer_append(&call->answer, text, (size_t)size);
+        buffer_append_slice(&call->answer, buffer_slice(&text));
+    buffer_deinit(&text);
     call->ended = true;
 }
 

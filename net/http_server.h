@@ -99,7 +99,7 @@ bool http_call_decode(struct slice text, char *out, size_t size);
 void http_server_reply(struct http_call *call, unsigned status,
                        const struct http_field *fields, size_t field_count,
                        struct slice body);
-/* application/problem+json {"type","title","status","code","detail"} by an error. */
+/* A problem document (application/problem+json) by an error. */
 void http_server_reply_error(struct http_call *call, const struct error *err);
 /* Answers in pieces (server-sent events, long listings): chunked to HTTP/1.1. */
 void http_server_reply_begin(struct http_call *call, unsigned status,

@@ -367,6 +367,13 @@ static void a_body_or_a_head_over_the_limit_is_refused(void **state)
     memset(text + size, 'x', 1001);
     text[size + 1001] = '\0';
     check_refused(text, "HTTP/1.1 413 ");
+    dial(&client, NULL);
+    say(text);
+    cast_until(&loop, client.ended);
+    assert_true(has("{\"type\":\"urn:quorumgate:too_large\",\"title\":"));
+    assert_true(has("\"status\":413,\"code\":\"too_large\",\"detail\":"));
+    assert_true(has("\"errors\":[],\"revision\":null,\"changed\":[]}"));
+    hang_up(&client);
     size = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: h\r\nX: ");
     memset(text + size, 'x', 35000);
     text[size + 35000] = '\0';
