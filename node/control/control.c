@@ -284,6 +284,8 @@ static void hook_regions(void *owner, struct write *write)
     struct control *control = owner;
     write->region_count =
         nodes_regions(&control->nodes, &write->arena, write->regions, WRITE_REGIONS_MAX);
+    write->cluster_name =
+        arena_copy(&write->arena, slice_from_string(control->nodes.cluster_name));
 }
 
 static uint64_t hook_wall_ms(void *owner)
@@ -501,7 +503,6 @@ static enum result start_all(struct control *control, struct error *err)
     control->is_started = true;
     control_status_send(control);
     log_event(LOG_INFO, "control", "started",
-              LOG_STR("node", control->options.identity.name),
               LOG_STR("region", control->region),
               LOG_U64("revision", control->visible->catalog.revision),
               LOG_U64("took_ms", instant_monotonic_ms() - control->started_ms));
