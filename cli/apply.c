@@ -270,7 +270,7 @@ int run_apply(struct invocation *invocation)
         return exit_code;
     }
     if (problems_failed(&files.problems)) {
-        files_check(&files, NULL);
+        files_check_alone(&files);
         files_complain(&files, invocation);
         files_close(&files);
         return EXIT_INVALID;

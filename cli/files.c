@@ -153,6 +153,7 @@ int files_open(struct files *files, const struct invocation *invocation)
                             &files->problems);
     if (is_read)
         source_decode(&files->source, &files->change, &files->problems);
+    files->is_decoded = is_read;
     return EXIT_OK;
 }
 
@@ -163,22 +164,25 @@ void files_close(struct files *files)
     source_deinit(&files->source);
 }
 
-/* References to names that nobody defines may be to what the cluster holds, so
- * only those that are a near miss of a name in the files are told. */
-static void keep_near_misses(struct problems *into, const struct problems *from)
+/* References to names that nobody defines may be to what the cluster holds, or to what
+ * stands in a text that could not be read, so only near misses are told of them. */
+static void keep_sure(struct problems *into, const struct problems *from)
 {
+    char code[64];
+
     for (size_t i = 0; i < from->count; i++) {
         const struct problem *problem = &from->items[i];
-        if (problem->hint.size > 0)
-            problems_add(into, problem, "undefined", "%.*s", SLICE_ARG(problem->message));
+        if (slice_equal(problem->code, SLICE("not_defined")) && problem->hint.size == 0)
+            continue;
+        snprintf(code, sizeof code, "%.*s", SLICE_ARG(problem->code));
+        problems_add(into, problem, code, "%.*s", SLICE_ARG(problem->message));
     }
 }
 
-void files_check(struct files *files, const struct catalog *known)
+static void check(struct files *files, const struct catalog *known, bool is_all)
 {
     struct catalog catalog;
     struct problems found;
-    bool is_whole = !problems_failed(&files->problems);
 
     if (known != NULL)
         catalog_clone(known, &catalog);
@@ -186,11 +190,21 @@ void files_check(struct files *files, const struct catalog *known)
         catalog_init(&catalog);
     catalog_apply(&catalog, &files->change);
     problems_init(&found);
-    catalog_check(&catalog, &files->change, NULL, 0, is_whole ? &files->problems : &found);
-    if (!is_whole)
-        keep_near_misses(&files->problems, &found);
+    catalog_check(&catalog, &files->change, NULL, 0, is_all ? &files->problems : &found);
+    if (!is_all)
+        keep_sure(&files->problems, &found);
     problems_deinit(&found);
     catalog_deinit(&catalog);
+}
+
+void files_check(struct files *files, const struct catalog *known)
+{
+    check(files, known, files->is_decoded);
+}
+
+void files_check_alone(struct files *files)
+{
+    check(files, NULL, false);
 }
 
 bool files_complain(struct files *files, const struct invocation *invocation)

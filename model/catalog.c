@@ -3,6 +3,7 @@
 #include "model/catalog.h"
 
 #include "model/change.h"
+#include "model/units.h"
 
 #include <stdlib.h>
 
@@ -81,7 +82,7 @@ static bool reserve(struct catalog_shelf *shelf, size_t count)
     return true;
 }
 
-bool catalog_put(struct catalog *catalog, const struct resource *resource)
+static bool put(struct catalog *catalog, const struct resource *resource)
 {
     struct catalog_shelf *shelf = &catalog->shelves[resource->kind];
     bool found = false;
@@ -101,6 +102,26 @@ bool catalog_put(struct catalog *catalog, const struct resource *resource)
             (shelf->count - at) * sizeof(const struct resource *));
     shelf->items[at] = resource_ref(resource);
     shelf->count++;
+    return true;
+}
+
+bool catalog_put(struct catalog *catalog, const struct resource *resource)
+{
+    return !resource->is_broken && put(catalog, resource);
+}
+
+bool catalog_with_broken(const struct catalog *after, const struct change *change,
+                         struct catalog *ret_copy)
+{
+    if (!catalog_clone(after, ret_copy))
+        return false;
+    for (size_t i = 0; i < change->broken_count; i++) {
+        const struct resource *resource = change->broken[i].resource;
+        if (name_is_valid(resource->name) && !put(ret_copy, resource)) {
+            catalog_deinit(ret_copy);
+            return false;
+        }
+    }
     return true;
 }
 

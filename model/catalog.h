@@ -24,12 +24,19 @@ void catalog_deinit(struct catalog *catalog);
 /* False when out of memory; *ret_copy is then empty. */
 bool catalog_clone(const struct catalog *catalog, struct catalog *ret_copy);
 
-/* Shares the resource, which replaces one of its key. False: out of memory. */
+/* Shares the resource, which replaces one of its key. False: out of memory, or the
+ * resource is broken. */
 bool catalog_put(struct catalog *catalog, const struct resource *resource);
 /* False if there was none. */
 bool catalog_delete(struct catalog *catalog, enum kind kind, struct slice name);
 /* Puts and deletes of a change, in one merge. False: out of memory. */
 bool catalog_apply(struct catalog *catalog, const struct change *change);
+
+/* For catalog_check alone: a copy of `after` in which what is broken in `change`
+ * stands too, so that all else is judged as if it were right. False: out of memory;
+ * *ret_copy is then empty. */
+bool catalog_with_broken(const struct catalog *after, const struct change *change,
+                         struct catalog *ret_copy);
 
 /* Borrowed: valid while the catalog holds it. NULL if there is none. */
 const struct resource *catalog_get(const struct catalog *catalog, enum kind kind,
@@ -56,6 +63,7 @@ struct member_region {
  * Reports every problem, placed at the objects of the change. Only what the
  * change can have broken is looked at: O(change), and one pass over the routes
  * if routes changed, one over the references if something was deleted.
+ * What is broken in the change is checked as far as it decoded; then always false.
  * `change` NULL: everything. `members` may be NULL: not known (gwctl). */
 bool catalog_check(const struct catalog *after, const struct change *change,
                    const struct member_region *members, size_t member_count,

@@ -16,6 +16,7 @@ struct check {
     const struct change *change; /* NULL: everything is new */
     struct problems *problems;
     const struct resource *resource; /* whose references are walked */
+    int32_t place;                   /* of `resource` if it is broken, else 0 */
     bool regions_only;
     bool deleted_only;
 };
@@ -23,15 +24,18 @@ struct check {
 static struct problem place_of(const struct check *check, const struct resource *resource,
                                const char *path, char *object, size_t size)
 {
-    snprintf(object, size, "%s/%.*s", kind_name(resource->kind), SLICE_ARG(resource->name));
+    snprintf(object, size, "%s%s%.*s", kind_name(resource->kind),
+             resource->name.size > 0 ? "/" : "", SLICE_ARG(resource->name));
     struct problem place = {
         .object = slice_from_string(object),
         .path = slice_from_string(path),
     };
     const struct change_item *item =
         check->change == NULL ? NULL
-                              : change_find(check->change, resource->kind, resource->name);
-    if (item != NULL && item->resource != NULL)
+                              : change_given(check->change, resource->kind, resource->name);
+    if (check->place > 0 && resource == check->resource)
+        place.item = check->place;
+    else if (item != NULL && item->resource != NULL)
         place.item = item->place;
     return place;
 }
@@ -111,7 +115,7 @@ static void check_references(struct check *check, const struct resource *resourc
 static bool is_in_change(const struct check *check, const struct resource *resource)
 {
     return check->change == NULL ||
-           change_find(check->change, resource->kind, resource->name) != NULL;
+           change_given(check->change, resource->kind, resource->name) != NULL;
 }
 
 /* The references of everything that the change does not put. */
@@ -129,6 +133,23 @@ static void check_others(struct check *check, bool regions_only, bool deleted_on
     check->regions_only = check->deleted_only = false;
 }
 
+/* Whether a broken list item's region may be missing only for an error of its own. */
+static bool is_told(const struct check *check, const char *path)
+{
+    char region[80];
+    struct slice item = slice_from_string(path);
+    snprintf(region, sizeof region, "%s.region", path);
+    for (size_t i = 0; check->place > 0 && i < check->problems->count; i++) {
+        const struct problem *problem = &check->problems->items[i];
+        if (!problem->is_warning && problem->item == check->place &&
+            (slice_equal(problem->path, slice_from_string(region)) ||
+             (slice_equal(problem->path, item) &&
+              slice_equal(problem->code, SLICE("bad_type")))))
+            return true;
+    }
+    return false;
+}
+
 static void check_endpoint_regions(struct check *check, const struct resource *resource)
 {
     size_t regions = catalog_count(check->after, KIND_REGION);
@@ -141,6 +162,8 @@ static void check_endpoint_regions(struct check *check, const struct resource *r
         if (endpoint->region.size > 0)
             continue;
         snprintf(path, sizeof path, "spec.endpoints[%zu]", i);
+        if (is_told(check, path))
+            continue;
         struct problem place = place_of(check, resource, path, object, sizeof object);
         problems_add(check->problems, &place, "required",
                      "%s endpoint %.*s: region is required, since %zu Regions exist",
@@ -151,6 +174,8 @@ static void check_endpoint_regions(struct check *check, const struct resource *r
         if (dns->region.size > 0)
             continue;
         snprintf(path, sizeof path, "spec.dns[%zu]", i);
+        if (is_told(check, path))
+            continue;
         struct problem place = place_of(check, resource, path, object, sizeof object);
         problems_add(check->problems, &place, "required",
                      "%s dns %.*s: region is required, since %zu Regions exist", object,
@@ -225,6 +250,8 @@ static void check_binds(struct check *check)
                 a = b;
                 b = swap;
             }
+            if (a->has_holes || b->has_holes)
+                continue; /* broken: where it listens is not known */
             if (!is_in_change(check, b) || !binds_clash(a->listener, b->listener))
                 continue;
             struct problem place = place_of(check, b, "spec.bind", object, sizeof object);
@@ -249,6 +276,9 @@ static void check_members(struct check *check, const struct member_region *membe
                              sizeof object);
             break;
         }
+    for (size_t i = 0; check->change != NULL && i < check->change->broken_count; i++)
+        if (check->change->broken[i].kind == KIND_REGION && place.item == 0)
+            place.item = check->change->broken[i].place;
     for (size_t i = 0; i < count; i++)
         if (members[i].region.size > 0 &&
             catalog_get(check->after, KIND_REGION, members[i].region) == NULL &&
@@ -270,7 +300,16 @@ bool catalog_check(const struct catalog *after, const struct change *change,
     size_t errors = problems->errors;
     struct check check = {.after = after, .change = change, .problems = problems};
     struct touched touched = {.deleted = false};
+    size_t broken = change == NULL ? 0 : change->broken_count;
+    struct catalog scratch = {.revision = 0};
     const struct resource *resource;
+    if (broken > 0) {
+        if (!catalog_with_broken(after, change, &scratch)) {
+            problems_add(problems, NULL, "no_memory", "out of memory");
+            return false;
+        }
+        check.after = after = &scratch;
+    }
     for (size_t i = 0; change != NULL && i < change->count; i++) {
         const struct change_item *item = &change->items[i];
         touched.kinds[item->kind] = true;
@@ -282,6 +321,15 @@ bool catalog_check(const struct catalog *after, const struct change *change,
         if (item->kind == KIND_SERVICE)
             check_endpoint_regions(&check, item->resource);
     }
+    for (size_t i = 0; i < broken; i++) {
+        const struct change_item *item = &change->broken[i];
+        touched.kinds[item->kind] = true;
+        check.place = item->place;
+        check_references(&check, item->resource);
+        if (item->kind == KIND_SERVICE)
+            check_endpoint_regions(&check, item->resource);
+    }
+    check.place = 0;
     for (int kind = 0; change == NULL && kind < KIND_COUNT; kind++) {
         touched.kinds[kind] = true;
         catalog_each(after, kind, resource)
@@ -310,5 +358,6 @@ bool catalog_check(const struct catalog *after, const struct change *change,
         check_binds(&check);
     if (touched.kinds[KIND_ROUTE])
         route_clash_check(after, change, problems);
-    return problems->errors == errors;
+    catalog_deinit(&scratch);
+    return broken == 0 && problems->errors == errors;
 }

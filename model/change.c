@@ -17,6 +17,8 @@ void change_deinit(struct change *change)
         return;
     for (size_t i = 0; i < change->count; i++)
         resource_unref(change->items[i].resource);
+    for (size_t i = 0; i < change->broken_count; i++)
+        resource_unref(change->broken[i].resource);
     table_deinit(&change->index);
     table_deinit(&change->failed);
     arena_deinit(&change->arena);
@@ -41,7 +43,7 @@ static struct change_item *item_for(struct change *change, struct slice key)
 
 bool change_put(struct change *change, struct resource *resource, int32_t place)
 {
-    struct change_item *item = item_for(change, resource->key);
+    struct change_item *item = resource->is_broken ? NULL : item_for(change, resource->key);
     if (item == NULL) {
         resource_unref(resource);
         return false;
@@ -78,6 +80,18 @@ const struct change_item *change_find(const struct change *change, enum kind kin
     return index == 0 ? NULL : &change->items[index - 1];
 }
 
+const struct change_item *change_given(const struct change *change, enum kind kind,
+                                       struct slice name)
+{
+    char key[RESOURCE_KEY_MAX];
+    const struct change_item *item = change_find(change, kind, name);
+    if (item != NULL || !resource_key(kind, name, key))
+        return item;
+    void *index = table_get(&change->failed, slice_from_string(key));
+    return index == NULL || index == CHANGE_UNREAD ? NULL
+                                                   : &change->broken[(uintptr_t)index - 1];
+}
+
 void change_note_failed(struct change *change, const struct value *root)
 {
     char key[RESOURCE_KEY_MAX];
@@ -87,28 +101,61 @@ void change_note_failed(struct change *change, const struct value *root)
         return;
     struct slice copy = arena_copy(&change->arena, slice_from_string(key));
     if (copy.data != NULL)
-        table_put(&change->failed, copy, change);
+        table_put(&change->failed, copy, CHANGE_UNREAD);
+}
+
+/* Takes the reference. */
+static bool keep_broken(struct change *change, struct resource *resource, int32_t place)
+{
+    struct change_item *item =
+        arena_grow(&change->arena, (void **)&change->broken, &change->broken_count,
+                   &change->broken_capacity, sizeof *item);
+    if (item == NULL) {
+        resource_unref(resource);
+        return false;
+    }
+    *item = (struct change_item){.kind = resource->kind,
+                                 .name = resource->name,
+                                 .resource = resource,
+                                 .place = place};
+    return resource->name.size == 0 || table_put(&change->failed, resource->key,
+                                                 (void *)(uintptr_t)change->broken_count);
+}
+
+const struct resource *change_decode_object(struct change *change, const struct value *root,
+                                            struct slice file, int32_t place,
+                                            const struct change_item **ret_twin,
+                                            struct problems *problems)
+{
+    struct resource *resource = resource_decode_broken(root, file, place, problems);
+    *ret_twin = NULL;
+    if (resource == NULL) {
+        change_note_failed(change, root);
+        return NULL;
+    }
+    *ret_twin = change_given(change, resource->kind, resource->name);
+    if (*ret_twin != NULL) {
+        resource_unref(resource);
+        return NULL;
+    }
+    bool ok = resource->is_broken ? keep_broken(change, resource, place)
+                                  : change_put(change, resource, place);
+    if (!ok)
+        problems_add(problems, NULL, "no_memory", "out of memory");
+    return ok ? resource : NULL;
 }
 
 static void decode_object(struct change *change, const struct value *root, int32_t place,
                           struct problems *problems)
 {
-    struct resource *resource = resource_decode(root, SLICE(""), place, problems);
-    if (resource == NULL) {
-        change_note_failed(change, root);
+    const struct change_item *twin;
+    change_decode_object(change, root, SLICE(""), place, &twin, problems);
+    if (twin == NULL)
         return;
-    }
-    const struct change_item *twin = change_find(change, resource->kind, resource->name);
-    if (twin != NULL) {
-        struct problem at = {.item = place, .path = SLICE("metadata.name")};
-        problems_add(problems, &at, "duplicate_object",
-                     "%s/%.*s is given twice, first as objects[%d]",
-                     kind_name(resource->kind), SLICE_ARG(resource->name), twin->place - 1);
-        resource_unref(resource);
-        return;
-    }
-    if (!change_put(change, resource, place))
-        problems_add(problems, NULL, "no_memory", "out of memory");
+    struct problem at = {.item = place, .path = SLICE("metadata.name")};
+    problems_add(problems, &at, "duplicate_object",
+                 "%s/%.*s is given twice, first as objects[%d]", kind_name(twin->kind),
+                 SLICE_ARG(twin->name), twin->place - 1);
 }
 
 static void decode_delete(struct change *change, const struct value *value, size_t index,
@@ -121,7 +168,7 @@ static void decode_delete(struct change *change, const struct value *value, size
     struct problem at = {.path = slice_from_string(path)};
     if (kind == KIND_NONE || name.size == 0)
         problems_add(problems, &at, "bad_value", "a delete needs a kind and a name");
-    else if (change_find(change, kind, name) != NULL)
+    else if (change_given(change, kind, name) != NULL)
         problems_add(problems, &at, "duplicate_object", "%s/%.*s is given twice",
                      kind_name(kind), SLICE_ARG(name));
     else if (!change_delete(change, kind, name))

@@ -7,6 +7,7 @@
 #include "model/catalog.h"
 
 #define CHANGE_ITEMS_MAX 100000
+#define CHANGE_UNREAD    ((void *)UINTPTR_MAX)
 
 enum change_action { CHANGE_CREATED, CHANGE_CHANGED, CHANGE_UNCHANGED, CHANGE_DELETED };
 
@@ -21,17 +22,28 @@ struct change_item {
 struct change {
     struct arena arena;
     struct table index;        /* key to 1 + index of the item */
-    struct table failed;       /* keys of objects that did not decode */
+    struct table failed;       /* keys of objects that did not decode: as in `index`,
+                                * but into `broken`; CHANGE_UNREAD: not even that */
     struct change_item *items; /* in the order given; each key once */
     size_t count, capacity;
+    struct change_item *broken; /* what had errors; never applied, see catalog_check */
+    size_t broken_count, broken_capacity;
     struct slice message;
 };
 
 void change_init(struct change *change);
 void change_deinit(struct change *change);
 
-/* Takes the reference. False: out of memory (the reference is gone even so). */
+/* Takes the reference. False: out of memory, or the resource is broken (the reference is
+ * gone even so). */
 bool change_put(struct change *change, struct resource *resource, int32_t place);
+/* One object of an apply, at `place`. Every problem is reported; what is broken is
+ * kept aside, so that catalog_check finds what else is wrong with it. The resource,
+ * borrowed, or NULL where there is none or the object was given before. */
+const struct resource *change_decode_object(struct change *change, const struct value *root,
+                                            struct slice file, int32_t place,
+                                            const struct change_item **ret_twin,
+                                            struct problems *problems);
 bool change_delete(struct change *change, enum kind kind, struct slice name);
 
 /* The body of POST /v1/apply: {"objects": [...], "delete": [{kind, name}],
@@ -63,6 +75,9 @@ bool change_validate(struct change *change, const struct catalog *before,
 void change_note_failed(struct change *change, const struct value *root);
 const struct change_item *change_find(const struct change *change, enum kind kind,
                                       struct slice name);
+/* The same among what is broken, too. */
+const struct change_item *change_given(const struct change *change, enum kind kind,
+                                       struct slice name);
 const char *change_action_word(enum change_action action); /* "created" */
 
 #endif

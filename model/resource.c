@@ -203,8 +203,8 @@ static bool decode_part(struct decode *decode, const struct schema *schema,
     return schema_decode(decode, schema, value == NULL ? &missing : value, object);
 }
 
-struct resource *resource_decode(const struct value *root, struct slice file, int32_t item,
-                                 struct problems *problems)
+struct resource *resource_decode_broken(const struct value *root, struct slice file,
+                                        int32_t item, struct problems *problems)
 {
     if (root->type != VALUE_MAP) {
         root_error(root, false, file, item, problems, "bad_type", NULL, "",
@@ -239,17 +239,34 @@ struct resource *resource_decode(const struct value *root, struct slice file, in
     };
     struct metadata metadata;
     ok = decode_part(&decode, &metadata_schema, root, "metadata", &metadata) && ok;
+    decode.holes = 0;
     ok = decode_part(&decode, schema, root, "spec", spec) && ok;
-    if (!ok || !set_name(resource, metadata.name)) {
+    if (metadata.name.size == 0) /* invalid: for messages alone */
+        metadata.name = slice_sub(name, 0, 80);
+    if (!set_name(resource, metadata.name)) {
+        root_error(root, false, file, item, problems, "no_memory", NULL, "",
+                   "out of memory");
         resource_unref(resource);
         return NULL;
     }
+    resource->is_broken = !ok;
+    resource->has_holes = decode.holes > 0;
     resource->labels.items = metadata.labels.items;
     resource->labels.count = metadata.labels.count;
     resource->annotations.items = metadata.annotations.items;
     resource->annotations.count = metadata.annotations.count;
     resource->spec = spec;
     return resource;
+}
+
+struct resource *resource_decode(const struct value *root, struct slice file, int32_t item,
+                                 struct problems *problems)
+{
+    struct resource *resource = resource_decode_broken(root, file, item, problems);
+    if (resource == NULL || !resource->is_broken)
+        return resource;
+    resource_unref(resource);
+    return NULL;
 }
 
 void resource_stamp(struct resource *resource, const struct resource *old, uint64_t now_ms,
@@ -297,6 +314,10 @@ static void pack_pairs(struct buffer *out, const struct pair *pairs, size_t coun
 
 void resource_pack(struct buffer *out, const struct resource *resource)
 {
+    if (resource->is_broken) {
+        out->failed = true;
+        return;
+    }
     pack_array(out, RECORD_ELEMENTS);
     pack_u64(out, RECORD_FORMAT);
     pack_u64(out, resource->created_ms);

@@ -42,6 +42,8 @@ struct resource {
     uint64_t created_ms; /* wall time, for display */
     uint64_t updated_ms;
     struct slice updated_by;
+    bool is_broken; /* had errors: for catalog_check alone, never stored or served */
+    bool has_holes; /* broken, and values of its spec are missing for their errors */
     /* private */
     unsigned references; /* atomic */
     struct arena arena;
@@ -52,6 +54,10 @@ struct resource {
  * caller owns the one reference. */
 struct resource *resource_decode(const struct value *root, struct slice file, int32_t item,
                                  struct problems *problems);
+/* The same, but what had errors is given too, broken: with the fields that did
+ * decode, and its name as it was written, valid or not. NULL: no kind, or no memory. */
+struct resource *resource_decode_broken(const struct value *root, struct slice file,
+                                        int32_t item, struct problems *problems);
 struct resource *resource_ref(const struct resource *resource);
 void resource_unref(const struct resource *resource);
 
@@ -62,7 +68,8 @@ void resource_stamp(struct resource *resource, const struct resource *old, uint6
 /* Whether labels, annotations and spec are the same. */
 bool resource_equal(const struct resource *a, const struct resource *b);
 
-/* The record's value. Unpacking checks every length, never the references. */
+/* The record's value; a broken resource has none (the buffer fails). Unpacking checks every
+ * length, never the references. */
 void resource_pack(struct buffer *out, const struct resource *resource);
 struct resource *resource_unpack(struct slice key, struct slice value,
                                  uint64_t create_revision, uint64_t mod_revision,

@@ -70,7 +70,7 @@ static void report(const struct resource *a, const struct resource *b, struct sl
                    const struct change *change, struct problems *problems)
 {
     const struct change_item *item =
-        change == NULL ? NULL : change_find(change, KIND_ROUTE, b->name);
+        change == NULL ? NULL : change_given(change, KIND_ROUTE, b->name);
     char object[96];
     snprintf(object, sizeof object, "Route/%.*s", SLICE_ARG(b->name));
     struct problem place = {
@@ -118,9 +118,11 @@ void route_clash_check(const struct catalog *after, const struct change *change,
     table_init(&buckets);
     catalog_each(after, KIND_ROUTE, route)
     {
+        if (route->has_holes)
+            continue; /* broken: what it matches is not known */
         const struct route_match *match = &route->route->match;
         bool is_changed =
-            change == NULL || change_find(change, KIND_ROUTE, route->name) != NULL;
+            change == NULL || change_given(change, KIND_ROUTE, route->name) != NULL;
         size_t hosts = match->hosts.count == 0 ? 1 : match->hosts.count;
         for (size_t i = 0; i < hosts && !no_memory; i++) {
             struct slice host = match->hosts.count == 0 ? SLICE("") : match->hosts.items[i];

@@ -156,9 +156,10 @@ static void walk(struct reference_walk *walk_, const struct schema *schema,
                 snprintf(index, sizeof index, "[%zu]", i);
                 size_t inner = path_append(walk_, size, index);
                 if (field->type == FIELD_REF) {
-                    walk_->visit(walk_->context, walk_->path, walk_->label,
-                                 (enum kind)field->ref,
-                                 *(const struct slice *)(const void *)item);
+                    const struct slice *name = (const void *)item;
+                    if (name->size > 0) /* empty: did not decode */
+                        walk_->visit(walk_->context, walk_->path, walk_->label,
+                                     (enum kind)field->ref, *name);
                 } else {
                     item_label(field, item, walk_->label);
                     walk(walk_, field->schema, item, inner);

@@ -120,12 +120,14 @@ struct decode {
     char label[128];   /* of the list item at hand, "endpoint cart-us-1", or empty */
     size_t label_path; /* bytes of `path` that lead to that item */
     bool quiet;        /* no warnings */
+    size_t holes;      /* fields whose value is not known, for its error */
 };
 
 #define LIST_ITEMS_MAX 100000 /* of one list or map */
 
 /* Fills `object` (schema->size bytes) with defaults and what `value` sets.
- * False if there were errors; `object` is then of no use. */
+ * False if there were errors; `object` then holds what could be read: enough to
+ * look at its references, and with `holes` 0 to compare it with others. */
 bool schema_decode(struct decode *decode, const struct schema *schema,
                    const struct value *value, void *object);
 /* For schema->check: an error at the entry `key` of `value`, or at `value`. */

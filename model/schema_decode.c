@@ -1,8 +1,9 @@
 /* From a document to a struct, by its table: one walk that reports every problem.
  *
  * A field with an error is left at its default and the walk goes on, so people
- * see all errors at once. Warnings ("no effect yet") come once per kind and
- * path, not once per object. */
+ * see all errors at once. A misspelt field is read as the one that was meant, so
+ * that what depends on it is judged rightly. Warnings ("no effect yet") come once per kind
+ * and path, not once per object. */
 #include "model/schema.h"
 
 #include "model/schema_private.h"
@@ -81,10 +82,9 @@ static bool decode_one(struct decode *decode, const struct field *field,
         void *section = arena_alloc(decode->arena, field->schema->size);
         if (section == NULL)
             return decode_report(decode, value, false, "no_memory", NULL, "out of memory");
-        if (!decode_struct(decode, field->schema, value, section))
-            return false;
-        *(void **)slot = section;
-        return true;
+        bool ok = decode_struct(decode, field->schema, value, section);
+        *(void **)slot = section; /* with errors too: its references are looked at */
+        return ok;
     }
     default:
         return decode_scalar(decode, field, value, slot);
@@ -226,8 +226,34 @@ static void nearest_field(const struct schema *schema, struct slice name, size_t
     }
 }
 
+/* Reads a misspelt field as the one that was meant, silently: only its references
+ * and what other fields need of it are of interest. */
+static void decode_meant(struct decode *decode, const struct schema *schema,
+                         const struct value *map, const struct value *entry,
+                         const char *meant, char *object)
+{
+    if (meant == NULL || value_get(map, meant) != NULL || entry->type == VALUE_NULL)
+        return;
+    const struct field *field = find(schema, slice_from_string(meant), &object);
+    if (field == NULL || field->type == FIELD_RESERVED ||
+        field_is_set(object, field->number))
+        return;
+    struct problems *problems = decode->problems, unsaid;
+    bool was_quiet = decode->quiet;
+    problems_init(&unsaid);
+    decode->problems = &unsaid;
+    decode->quiet = true;
+    if (decode_field(decode, field, entry, object + field->offset))
+        *(uint64_t *)(void *)object |= (uint64_t)1 << field->number;
+    else
+        decode->holes++;
+    decode->quiet = was_quiet;
+    decode->problems = problems;
+    problems_deinit(&unsaid);
+}
+
 static bool unknown_field(struct decode *decode, const struct schema *schema,
-                          const struct value *entry)
+                          const struct value *map, const struct value *entry, char *object)
 {
     const char *best = NULL;
     size_t distance = entry->key.size > 5 ? 4 : 3;
@@ -239,16 +265,25 @@ static bool unknown_field(struct decode *decode, const struct schema *schema,
     place.hint = slice_from_string(decode_suggestion(best, hint, sizeof hint));
     problems_add(decode->problems, &place, "unknown_field", "unknown field '%.*s' in %s",
                  entry->key.size > 80 ? 80 : (int)entry->key.size, entry->key.data, whole);
+    decode_meant(decode, schema, map, entry, best, object);
     decode_path_pop(decode, before);
     return false;
 }
 
-static bool decode_entry(struct decode *decode, const struct schema *schema,
-                         const struct value *entry, char *object)
+/* What may hold references is walked even where a part of it did not decode. */
+static bool is_walked(const struct field *field, const struct value *entry)
 {
+    return (field->schema != NULL || field->type == FIELD_REF) &&
+           (field->shape != FIELD_LIST || entry->type == VALUE_LIST);
+}
+
+static bool decode_entry(struct decode *decode, const struct schema *schema,
+                         const struct value *map, const struct value *entry, char *object)
+{
+    char *whole = object;
     const struct field *field = find(schema, entry->key, &object);
     if (field == NULL)
-        return unknown_field(decode, schema, entry);
+        return unknown_field(decode, schema, map, entry, whole);
     size_t before = decode_path_push(decode, ".", entry->key);
     bool ok = true, was_quiet = decode->quiet;
     if (field->type == FIELD_RESERVED) {
@@ -261,7 +296,7 @@ static bool decode_entry(struct decode *decode, const struct schema *schema,
         }
         ok = decode_field(decode, field, entry, object + field->offset);
         decode->quiet = was_quiet;
-        if (ok)
+        if (ok || is_walked(field, entry))
             *(uint64_t *)(void *)object |= (uint64_t)1 << field->number;
     }
     decode_path_pop(decode, before);
@@ -284,11 +319,12 @@ static bool decode_struct(struct decode *decode, const struct schema *schema,
                           const struct value *value, void *object)
 {
     bool ok = true;
+    size_t holes = decode->holes;
     schema_defaults(schema, object);
     if (schema->noun != NULL)
         label_item(decode, schema, value);
     for (const struct value *v = value->first; v != NULL; v = v->next)
-        ok = decode_entry(decode, schema, v, object) && ok;
+        ok = decode_entry(decode, schema, value, v, object) && ok;
 
     unsigned given = 0;
     for (const struct field *field = schema->fields; field->name != NULL; field++) {
@@ -297,20 +333,23 @@ static bool decode_struct(struct decode *decode, const struct schema *schema,
         if (!field->required)
             continue;
         const struct value *entry = value_get(value, field->name);
-        if (entry == NULL || entry->type == VALUE_NULL)
-            ok = decode_report(decode, value, value->key_line > 0, "required", NULL,
-                               "%s is required", field->name);
-        else if (field->shape != FIELD_ONE && is_set && entry->count == 0)
+        if (entry == NULL || entry->type == VALUE_NULL) {
+            if (!is_set) /* nor misspelt */
+                ok = decode_report(decode, value, value->key_line > 0, "required", NULL,
+                                   "%s is required", field->name);
+        } else if (field->shape != FIELD_ONE && is_set && entry->count == 0)
             ok = decode_report(decode, entry, true, "required", NULL,
                                "%s needs at least one item", field->name);
     }
-    if (schema->one_of && ok && given != 1)
-        ok = decode_report(decode, value, value->key_line > 0, "one_of", NULL,
-                           "needs exactly one of its fields");
-    if (ok && schema->check != NULL) {
+    if (decode->holes == holes) { /* else what is missing may be what is wrong */
         size_t errors = decode->problems->errors;
-        schema->check(decode, object, value);
-        ok = decode->problems->errors == errors;
+        if (schema->one_of && given != 1)
+            decode_report(decode, value, value->key_line > 0, "one_of", NULL,
+                          "needs exactly one of its fields");
+        else if (schema->check != NULL)
+            schema->check(decode, object, value);
+        ok = ok && decode->problems->errors == errors;
+        decode->holes = holes; /* every value is known, though they do not agree */
     }
     if (schema->noun != NULL)
         decode->label[0] = '\0';

@@ -132,6 +132,7 @@ bool decode_report(struct decode *decode, const struct value *value, bool at_key
     decode_where(decode, whole, sizeof whole);
     struct problem place = decode_place(decode, value, at_key);
     place.hint = slice_from_string(hint);
+    decode->holes++;
     problems_add(decode->problems, &place, code, "%s%s%s", whole,
                  *whole != '\0' ? ": " : "", text);
     return false;

@@ -217,25 +217,15 @@ bool source_decode(struct source *source, struct change *change, struct problems
     for (size_t i = 0; i < source->object_count; i++) {
         struct source_object *object = &source->objects[i];
         int32_t place = (int32_t)i + 1;
-        struct resource *resource =
-            resource_decode(object->root, object->file, place, problems);
-        if (resource == NULL) {
-            change_note_failed(change, object->root);
+        const struct change_item *twin;
+        change_decode_object(change, object->root, object->file, place, &twin, problems);
+        if (twin == NULL)
             continue;
-        }
-        const struct change_item *twin =
-            change_find(change, resource->kind, resource->name);
-        if (twin != NULL) {
-            const struct source_object *first = &source->objects[twin->place - 1];
-            struct problem at = {.item = place, .path = SLICE("metadata.name")};
-            problems_add(problems, &at, "duplicate_object",
-                         "%s/%.*s is given twice, first at %.*s:%u",
-                         kind_name(resource->kind), SLICE_ARG(resource->name),
-                         SLICE_ARG(first->file), first->root->line);
-            resource_unref(resource);
-        } else if (!change_put(change, resource, place)) {
-            problems_add(problems, NULL, "no_memory", "out of memory");
-        }
+        const struct source_object *first = &source->objects[twin->place - 1];
+        struct problem at = {.item = place, .path = SLICE("metadata.name")};
+        problems_add(problems, &at, "duplicate_object",
+                     "%s/%.*s is given twice, first at %.*s:%u", kind_name(twin->kind),
+                     SLICE_ARG(twin->name), SLICE_ARG(first->file), first->root->line);
     }
     source_locate(source, problems);
     return problems->errors == errors;
@@ -279,6 +269,37 @@ static bool is_about_key(struct slice code)
     return false;
 }
 
+static size_t rank_of(const struct source *source, const struct problem *problem)
+{
+    size_t i = 0;
+    while (i < source->file_count && !slice_equal(source->files[i].name, problem->file))
+        i++;
+    return i;
+}
+
+static bool stands_after(const struct source *source, const struct problem *a,
+                         const struct problem *b)
+{
+    if (!slice_equal(a->file, b->file))
+        return rank_of(source, a) > rank_of(source, b);
+    if (a->line != b->line) /* 0: no place, after all that have one */
+        return a->line - 1 > b->line - 1;
+    return a->column > b->column;
+}
+
+/* In place, stable; mostly in order already. */
+static void sort(const struct source *source, struct problems *problems)
+{
+    for (size_t i = 1; i < problems->count; i++) {
+        struct problem problem = problems->items[i];
+        size_t at = i;
+        while (at > 0 && stands_after(source, &problems->items[at - 1], &problem))
+            at--;
+        memmove(&problems->items[at + 1], &problems->items[at], (i - at) * sizeof problem);
+        problems->items[at] = problem;
+    }
+}
+
 void source_locate(const struct source *source, struct problems *problems)
 {
     for (size_t i = 0; i < problems->count; i++) {
@@ -296,6 +317,7 @@ void source_locate(const struct source *source, struct problems *problems)
         problem->width = (uint32_t)(at_key ? value->key.size
                                            : value->text.size + (value->quoted ? 2 : 0));
     }
+    sort(source, problems);
 }
 
 static struct slice text_of(void *context, struct slice file)

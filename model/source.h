@@ -50,7 +50,7 @@ bool source_decode(struct source *source, struct change *change, struct problems
  * after the list, so that the caller may add members before the end. */
 void source_emit_objects(struct emit *emit, const struct source *source);
 /* Gives file, line, column and width to problems that have an item or an object
- * but no line yet. */
+ * but no line yet, and puts them in order of place. */
 void source_locate(const struct source *source, struct problems *problems);
 /* Problems with their source lines, and "2 errors; nothing applied" if any. */
 void source_print(const struct source *source, const struct problems *problems,

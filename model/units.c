@@ -64,6 +64,11 @@ void duration_print(uint64_t ms, char *out)
 
 bool size_parse(struct slice text, uint64_t *ret_bytes)
 {
+    /* Nothing needs no unit; where it is allowed it means unlimited. */
+    if (slice_equal(text, SLICE("0"))) {
+        *ret_bytes = 0;
+        return true;
+    }
     return unit_parse(size_units, text, ret_bytes);
 }
 

@@ -106,23 +106,38 @@ static enum result check_preconditions(struct write *write, const struct resourc
     return GW_OK;
 }
 
+/* Something did not decode: what else is wrong is found all the same, so that one
+ * answer tells everything. */
+static enum result fail_decoded(struct write *write)
+{
+    struct catalog after;
+
+    if (!catalog_clone(&write->base->catalog, &after) ||
+        !catalog_apply(&after, &write->change)) {
+        catalog_deinit(&after);
+        return no_memory(write);
+    }
+    catalog_check(&after, &write->change, write->regions, write->region_count,
+                  &write->problems);
+    catalog_deinit(&after);
+    return fail_problems(write);
+}
+
 static enum result put_value(struct write *write, const struct value *root)
 {
-    struct resource *resource =
-        resource_decode(root, (struct slice){0}, 0, &write->problems);
+    const struct change_item *twin;
+    const struct resource *resource = change_decode_object(
+        &write->change, root, (struct slice){0}, 0, &twin, &write->problems);
 
-    if (resource == NULL)
-        return fail_problems(write);
+    if (resource == NULL || resource->is_broken)
+        return fail_decoded(write);
     if (resource->kind != write->kind || !slice_equal(resource->name, write->name)) {
         error_set(&write->err, GW_INVALID,
                   "the body is %s/%.*s, the address says %s/%.*s: they must agree",
                   kind_name(resource->kind), SLICE_ARG(resource->name),
                   kind_name(write->kind), SLICE_ARG(write->name));
-        resource_unref(resource);
         return fail(write, GW_INVALID);
     }
-    if (!change_put(&write->change, resource, 0))
-        return no_memory(write);
     return GW_OK;
 }
 
@@ -152,7 +167,7 @@ static enum result read_change(struct write *write)
     }
     if (write->type == WRITE_APPLY) {
         if (!change_decode(&write->change, body, &write->problems))
-            return fail_problems(write);
+            return fail_decoded(write);
         if (write->has_prune && !change_prune(&write->change, before, write->prune))
             return no_memory(write);
         return GW_OK;
@@ -177,6 +192,31 @@ static enum result read_change(struct write *write)
     }
 }
 
+#define CLUSTER_UNNAMED "quorumgate" /* what init calls it without --cluster */
+
+/* The file of another cluster is refused before its first object sticks. A cluster that was
+ * founded without a name takes that of the first Cluster object. */
+static void check_cluster_name(struct write *write)
+{
+    if (write->cluster_name.size == 0 ||
+        slice_equal(write->cluster_name, SLICE(CLUSTER_UNNAMED)))
+        return;
+    for (size_t i = 0; i < write->change.count; i++) {
+        const struct change_item *item = &write->change.items[i];
+        if (item->kind != KIND_CLUSTER || item->resource == NULL ||
+            slice_equal(item->name, write->cluster_name))
+            continue;
+        struct problem place = {
+            .item = item->place,
+            .path = SLICE("metadata.name"),
+            .object = arena_printf(&write->arena, "Cluster/%.*s", SLICE_ARG(item->name))};
+        problems_add(
+            &write->problems, &place, "other_cluster",
+            "Cluster/%.*s: this cluster is named '%.*s'; is the file another cluster's?",
+            SLICE_ARG(item->name), SLICE_ARG(write->cluster_name));
+    }
+}
+
 static enum result check_after(struct write *write)
 {
     struct edition *after = edition_new();
@@ -191,8 +231,10 @@ static enum result check_after(struct write *write)
     after->conf_sequence = write->base->conf_sequence + 1;
     if (!catalog_apply(&after->catalog, &write->change))
         return no_memory(write);
+    check_cluster_name(write);
     if (!catalog_check(&after->catalog, &write->change, write->regions, write->region_count,
-                       &write->problems))
+                       &write->problems) ||
+        problems_failed(&write->problems))
         return fail_problems(write);
     return GW_OK;
 }

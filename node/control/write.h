@@ -59,6 +59,8 @@ struct write {
     struct buffer command;
     struct member_region regions[WRITE_REGIONS_MAX]; /* in `arena` */
     size_t region_count;
+    struct slice
+        cluster_name; /* as `init --cluster` gave it, in `arena`; empty: not known */
     struct arena arena;
     uint64_t wall_ms;
     bool is_session_known; /* answered before: actions are to be told by revisions */

@@ -86,7 +86,7 @@ static void references_must_exist_and_suggest(void **state)
 static void what_did_not_decode_is_not_also_missing(void **state)
 {
     (void)state;
-    add(OBJECT("Service", "cart", "{balanse: hash}")
+    add(OBJECT("Service", "cart", "{balanse: random}")
             OBJECT("Route", "r", "{service: cart}"));
     assert_false(validate());
     assert_int_equal(problems.errors, 1);
