@@ -10,14 +10,15 @@
     250 /* entries behind that still count as caught up, as for the roster \
          */
 
-static void say_stale(const struct invocation *invocation, const struct value *root)
+static void say_stale(const struct invocation *invocation, const struct answer *answer)
 {
+    const struct value *root = answer->root;
     char age[24];
 
     if (!slice_equal(value_text(root, "stale"), SLICE("true")) ||
         invocation->output == OUTPUT_JSON || invocation->output == OUTPUT_YAML)
         return;
-    output_age(value_text(root, "ageMs"), age);
+    output_lag(answer->lag, age);
     printf("stale: revision %.*s, age %s\n", SLICE_ARG(value_text(root, "revision")), age);
 }
 
@@ -72,7 +73,7 @@ int run_cluster_status(struct invocation *invocation)
     if (!output_tree(invocation, answer.root)) {
         const struct value *quorum = value_get(answer.root, "quorum");
         struct slice leader = value_text(answer.root, "leader");
-        say_stale(invocation, answer.root);
+        say_stale(invocation, &answer);
         printf("cluster   %.*s\n", SLICE_ARG(value_text(answer.root, "clusterId")));
         printf("health    %.*s\n", SLICE_ARG(value_text(answer.root, "health")));
         printf("leader    %.*s\n", SLICE_ARG(leader.size > 0 ? leader : SLICE("none")));
@@ -112,7 +113,7 @@ int run_cluster_members(struct invocation *invocation)
     if (!has_leader)
         exit_code = EXIT_DEGRADED;
     if (!output_tree(invocation, answer.root)) {
-        say_stale(invocation, answer.root);
+        say_stale(invocation, &answer);
         print_members(invocation, members);
     }
     answer_free(&answer);
@@ -174,6 +175,7 @@ int run_cluster_wait(struct invocation *invocation)
     uint64_t deadline_ms =
         instant_monotonic_ms() + (invocation->has_timeout ? invocation->timeout_ms : 60000);
     char why[160] = "no answer";
+    bool was_reached = false;
     struct client *client;
 
     if ((voters_text != NULL &&
@@ -192,6 +194,7 @@ int run_cluster_wait(struct invocation *invocation)
         struct error err = ERROR_NONE;
         struct answer answer;
         if (client_call(client, &call, &answer, &err) == GW_OK) {
+            was_reached = was_reached || answer.status == 200;
             bool is_done = answer.status == 200 &&
                            missing(answer.root, healthy, voters, revision, why) == NULL;
             if (is_done && !output_tree(invocation, answer.root) && !invocation->quiet)
@@ -204,8 +207,11 @@ int run_cluster_wait(struct invocation *invocation)
             snprintf(why, sizeof why, "%.150s", err.text);
         }
         if (instant_monotonic_ms() >= deadline_ms) {
+            /* Seen, and not as wished: degraded. Never seen: unreachable. */
             exit_code =
-                fail(GW_TIMEOUT, "gwctl cluster status", "still not there: %s", why);
+                fail(GW_UNREACHABLE, "gwctl cluster status", "still not there: %s", why);
+            if (was_reached)
+                exit_code = EXIT_DEGRADED;
             break;
         }
         usleep(50 * 1000);
@@ -379,10 +385,8 @@ int run_ready(struct invocation *invocation)
         }
         if (exit_code == EXIT_OK || !waits)
             break;
-        if (instant_monotonic_ms() >= deadline_ms) {
-            exit_code = EXIT_TIMEOUT;
+        if (instant_monotonic_ms() >= deadline_ms)
             break;
-        }
         usleep(50 * 1000);
     }
     if (exit_code != EXIT_OK)

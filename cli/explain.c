@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 
+#define SKIPPED_SHOWN 10 /* lines: the nearest come first */
+#define SKIPPED_TOLD  64 /* a node tells of no more */
+
 static int write_body(struct buffer *body, const struct invocation *invocation)
 {
     const char *from = option_value(invocation, "--from"),
@@ -96,10 +99,15 @@ static void print_explained(const struct value *root)
         if (strcmp(parts[i], "route") != 0)
             continue;
         const struct value *skipped = value_get(root, "skipped");
+        size_t shown = 0;
         for (const struct value *item = skipped != NULL ? skipped->first : NULL;
-             item != NULL; item = item->next)
+             item != NULL && shown < SKIPPED_SHOWN; item = item->next, shown++)
             printf("            skipped %.*s: %.*s\n", SLICE_ARG(value_text(item, "route")),
                    SLICE_ARG(value_text(item, "why")));
+        if (skipped != NULL && skipped->count > shown)
+            printf("            … and %s%zu more\n",
+                   skipped->count >= SKIPPED_TOLD ? "at least " : "",
+                   skipped->count - shown);
     }
     printf("at revision %.*s\n", SLICE_ARG(value_text(root, "revision")));
 }

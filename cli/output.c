@@ -173,6 +173,15 @@ bool output_tree(const struct invocation *invocation, const struct value *value)
     return true;
 }
 
+void output_lag(const char *lag, char out[24])
+{
+    struct slice text = slice_from_string(lag);
+
+    if (slice_ends_with(text, SLICE("ms")))
+        text = slice_sub(text, 0, text.size - 2);
+    output_age(text, out);
+}
+
 void output_age(struct slice milliseconds, char out[24])
 {
     uint64_t ms;

@@ -25,5 +25,7 @@ void output_yaml(const struct value *value);
 bool output_tree(const struct invocation *invocation, const struct value *value);
 /* "41s", "3m", "2h", "5d"; "?" for an empty text. */
 void output_age(struct slice milliseconds, char out[24]);
+/* The same of a gw-lag header: "15s" of "14953ms", "?" of none. */
+void output_lag(const char *lag, char out[24]);
 
 #endif

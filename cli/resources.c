@@ -59,9 +59,11 @@ static int fetch(const struct invocation *invocation, enum kind kind, const char
 /* A stale answer says of when it is. */
 static void say_stale(const struct invocation *invocation, const struct answer *answer)
 {
+    char age[24];
+
+    output_lag(answer->lag, age);
     if (invocation->stale && !invocation->quiet && answer->revision[0] != '\0')
-        fprintf(stderr, "stale: revision %s, age %s\n", answer->revision,
-                answer->lag[0] != '\0' ? answer->lag : "unknown");
+        fprintf(stderr, "stale: revision %s, age %s\n", answer->revision, age);
 }
 
 /* What stands in the last column: enough to tell objects apart. */

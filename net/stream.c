@@ -440,6 +440,9 @@ void stream_close_gently(struct stream *stream, uint64_t linger_ms, stream_close
     }
     stream->linger_ms = linger_ms;
     stream->linger_queued = stream_queued_bytes(stream);
+    /* Making a big answer may have taken longer than linger_ms; that time is not the
+     * other side's, which nobody has let read yet. */
+    uv_update_time(stream->loop);
     uv_timer_start(&stream->timer, on_timer, linger_ms, 0);
     stream->paused = false;
     if (!stream->raw_eof)

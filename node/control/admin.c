@@ -61,21 +61,24 @@ static bool path_matches(const struct request *request, const char *path)
 
 void admin_route(struct request *request)
 {
-    bool is_known = false;
+    size_t used = 0;
 
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         if (!path_matches(request, routes[i].path))
             continue;
-        is_known = true;
-        if (!slice_equal(request->method, slice_from_string(routes[i].method)))
+        if (!slice_equal(request->method, slice_from_string(routes[i].method))) {
+            used += (size_t)snprintf(request->allow + used, sizeof request->allow - used,
+                                     "%s%s", used == 0 ? "" : ", ", routes[i].method);
             continue;
+        }
+        request->allow[0] = '\0';
         request->route = &routes[i];
         routes[i].run(request);
         return;
     }
-    if (is_known)
-        request_fail(request, GW_USAGE, "%.*s is not for %.*s", SLICE_ARG(request->method),
-                     SLICE_ARG(request->path));
+    if (used != 0)
+        request_fail(request, GW_METHOD_NOT_ALLOWED, "'%.*s' takes %s, not %.*s",
+                     SLICE_ARG(request->path), request->allow, SLICE_ARG(request->method));
     else
         request_fail(request, GW_NOT_FOUND, "the admin API has nothing at '%.*s'",
                      SLICE_ARG(request->path));

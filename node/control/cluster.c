@@ -22,6 +22,13 @@ static bool is_stale(const struct control *control)
     return control_leader(control) == 0;
 }
 
+/* Without a leader the answer is this node's memory, and its header says how old. */
+static void reply(struct request *request)
+{
+    request->is_stale = is_stale(request->control);
+    request_reply(request, 200, buffer_slice(&request->out));
+}
+
 static uint64_t revision_of(const struct control *control)
 {
     return control->visible == NULL ? 0 : control->visible->catalog.revision;
@@ -77,7 +84,7 @@ void cluster_status(struct request *request)
     emit_key(&emit, "stale");
     emit_bool(&emit, is_stale(control));
     emit_object_end(&emit);
-    request_reply(request, 200, buffer_slice(&request->out));
+    reply(request);
 }
 
 void cluster_members(struct request *request)
@@ -96,7 +103,7 @@ void cluster_members(struct request *request)
     emit_key(&emit, "members");
     members_emit(&emit, &list);
     emit_object_end(&emit);
-    request_reply(request, 200, buffer_slice(&request->out));
+    reply(request);
 }
 
 void cluster_leader(struct request *request)

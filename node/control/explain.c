@@ -1,5 +1,6 @@
 /* What would become of a call: the search that serves traffic, told step by
  * step. Answers from what this node serves, also without a quorum. */
+#include "http/fields.h"
 #include "http/uri.h"
 #include "model/effective.h"
 #include "node/control/admin.h"
@@ -63,6 +64,13 @@ static bool read_question(struct request *request, struct question *question)
     struct slice method = value_text(body, "method");
     if (method.size == 0)
         method = SLICE("GET");
+    if (!fields_is_token(method)) {
+        request_fail(request, GW_MALFORMED,
+                     "'%.*s' is no method, as GET: it would be refused with 400 "
+                     "bad_request",
+                     SLICE_ARG(method));
+        return false;
+    }
     message_init(&question->message, question->headers, EXPLAIN_HEADERS);
     question->message.method = (uint8_t)http_method_of(method);
     question->message.method_name = method;

@@ -254,7 +254,7 @@ static void reply_typed(struct request *request, unsigned status, const char *ty
     }
 
     char revision_text[24], lag_text[40], etag[32];
-    struct http_field fields[5];
+    struct http_field fields[6];
     size_t count = 0;
     snprintf(revision_text, sizeof revision_text, "%llu", (unsigned long long)revision);
     fields[count++] = (struct http_field){SLICE("content-type"), slice_from_string(type)};
@@ -265,6 +265,9 @@ static void reply_typed(struct request *request, unsigned status, const char *ty
         snprintf(etag, sizeof etag, "\"%s\"", request->etag);
         fields[count++] = (struct http_field){SLICE("etag"), slice_from_string(etag)};
     }
+    if (request->allow[0] != '\0')
+        fields[count++] =
+            (struct http_field){SLICE("allow"), slice_from_string(request->allow)};
     if (request->is_stale) {
         snprintf(lag_text, sizeof lag_text, "%llums", (unsigned long long)lag_ms(control));
         fields[count++] = (struct http_field){SLICE("gw-lag"), slice_from_string(lag_text)};

@@ -39,6 +39,7 @@ struct request {
 
     /* For the answer. */
     char etag[24];
+    char allow[64];            /* of 405 */
     uint64_t revision;         /* header gw-revision; 0: this node's */
     struct problems *problems; /* borrowed */
     const struct slice *changed;
