@@ -146,7 +146,7 @@ expect 4 "so what was deleted since stays deleted" gw 1 get route once
 check "DELETE" [ "$(api -X DELETE http://gwd/v1/resources/route/more)" = 200 ]
 check "an unknown kind: 404" [ "$(api http://gwd/v1/resources/rout)" = 404 ]
 check "an unknown path: 404" [ "$(api http://gwd/v1/nothing)" = 404 ]
-check "another method: 400" [ "$(api -X PUT -d '{}' http://gwd/v1/apply)" = 400 ]
+check "another method: 405" [ "$(api -X PUT -d '{}' http://gwd/v1/apply)" = 405 ]
 check "no JSON: 400" [ "$(api -d '{' http://gwd/v1/apply)" = 400 ]
 check "as a problem" grep -qi '^content-type: application/problem+json' head
 tap_end
