@@ -134,12 +134,13 @@ static void check_others(struct check *check, bool regions_only, bool deleted_on
 }
 
 /* Whether a broken list item's region may be missing only for an error of its own. */
-static bool is_told(const struct check *check, const char *path)
+static bool is_told(const struct check *check, const struct resource *resource,
+                    const char *path)
 {
     char region[80];
     struct slice item = slice_from_string(path);
     snprintf(region, sizeof region, "%s.region", path);
-    for (size_t i = 0; check->place > 0 && i < check->problems->count; i++) {
+    for (size_t i = 0; resource->is_broken && i < check->problems->count; i++) {
         const struct problem *problem = &check->problems->items[i];
         if (!problem->is_warning && problem->item == check->place &&
             (slice_equal(problem->path, slice_from_string(region)) ||
@@ -162,7 +163,7 @@ static void check_endpoint_regions(struct check *check, const struct resource *r
         if (endpoint->region.size > 0)
             continue;
         snprintf(path, sizeof path, "spec.endpoints[%zu]", i);
-        if (is_told(check, path))
+        if (is_told(check, resource, path))
             continue;
         struct problem place = place_of(check, resource, path, object, sizeof object);
         problems_add(check->problems, &place, "required",
@@ -174,7 +175,7 @@ static void check_endpoint_regions(struct check *check, const struct resource *r
         if (dns->region.size > 0)
             continue;
         snprintf(path, sizeof path, "spec.dns[%zu]", i);
-        if (is_told(check, path))
+        if (is_told(check, resource, path))
             continue;
         struct problem place = place_of(check, resource, path, object, sizeof object);
         problems_add(check->problems, &place, "required",

@@ -329,10 +329,11 @@ static bool decode_struct(struct decode *decode, const struct schema *schema,
     unsigned given = 0;
     for (const struct field *field = schema->fields; field->name != NULL; field++) {
         bool is_set = field_is_set(object, field->number);
-        given += is_set;
+        const struct value *entry = value_get(value, field->name);
+        given += is_set || (entry != NULL && entry->type != VALUE_NULL &&
+                            field->type != FIELD_RESERVED);
         if (!field->required)
             continue;
-        const struct value *entry = value_get(value, field->name);
         if (entry == NULL || entry->type == VALUE_NULL) {
             if (!is_set) /* nor misspelt */
                 ok = decode_report(decode, value, value->key_line > 0, "required", NULL,
@@ -341,16 +342,16 @@ static bool decode_struct(struct decode *decode, const struct schema *schema,
             ok = decode_report(decode, entry, true, "required", NULL,
                                "%s needs at least one item", field->name);
     }
-    if (decode->holes == holes) { /* else what is missing may be what is wrong */
-        size_t errors = decode->problems->errors;
-        if (schema->one_of && given != 1)
-            decode_report(decode, value, value->key_line > 0, "one_of", NULL,
-                          "needs exactly one of its fields");
-        else if (schema->check != NULL)
-            schema->check(decode, object, value);
-        ok = ok && decode->problems->errors == errors;
-        decode->holes = holes; /* every value is known, though they do not agree */
-    }
+    bool is_known = decode->holes == holes; /* else what is missing may be what is wrong */
+    size_t errors = decode->problems->errors;
+    holes = decode->holes;
+    if (schema->one_of && (given > 1 || (given == 0 && is_known)))
+        decode_report(decode, value, value->key_line > 0, "one_of", NULL,
+                      "needs exactly one of its fields");
+    else if (schema->check != NULL && is_known)
+        schema->check(decode, object, value);
+    ok = ok && decode->problems->errors == errors;
+    decode->holes = holes; /* the values are known, though they do not agree */
     if (schema->noun != NULL)
         decode->label[0] = '\0';
     return ok;
