@@ -16,7 +16,7 @@
 #define LINK_SILENCE_MS 3000 /* nothing heard: the link is dead */
 #define LINK_PING_MS    500
 #define LINK_HELLO_MS   10000 /* from connecting to the hello */
-#define LINK_JOIN_MS    20000 /* from connecting to the answer */
+#define LINK_JOIN_MS    12000 /* from connecting to the answer */
 
 struct link;
 

@@ -63,8 +63,11 @@ static bool use_foreign(SSL_CTX *tls)
     X509_set_issuer_name(certificate, name);
     X509_set_pubkey(certificate, key);
     X509_sign(certificate, key, EVP_sha256());
-    return SSL_CTX_use_certificate(tls, certificate) == 1 &&
-           SSL_CTX_use_PrivateKey(tls, key) == 1;
+    bool is_set = SSL_CTX_use_certificate(tls, certificate) == 1 &&
+                  SSL_CTX_use_PrivateKey(tls, key) == 1;
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return is_set;
 }
 
 static bool use_own(SSL_CTX *tls, const char *dir)
@@ -160,5 +163,8 @@ int main(int argc, char **argv)
         size = is(how, "oversized") ? 5 : strstr(how, "half") != NULL ? 200 : 517;
         SSL_write(session, out, (int)size);
     }
-    return wait_for_close(fd, limit_ms);
+    int status = wait_for_close(fd, limit_ms);
+    SSL_free(session);
+    SSL_CTX_free(tls);
+    return status;
 }
