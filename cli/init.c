@@ -165,8 +165,7 @@ int run_cluster_join(struct invocation *invocation)
     if (exit_code == EXIT_OK) {
         options.token = slice_trim(buffer_slice(&token));
         if (offline_join(&options, &made, &err) != GW_OK)
-            exit_code =
-                fail_error(&err, next_of_join(err.code));
+            exit_code = fail_error(&err, next_of_join(err.code));
         else
             say_made(invocation, &options, &made, "joined");
     }

@@ -71,8 +71,8 @@ static void keep_roster(struct member *member, uint64_t now_ms)
         log_event(LOG_INFO, "member", "membership change", LOG_U64("id", change.id),
                   LOG_U64("step", change.step), LOG_U64("role", change.role));
     else if (result != GW_AGAIN)
-        log_event(LOG_WARN, "member", "membership change refused",
-                  LOG_U64("id", change.id), LOG_STR("why", result_text(result)));
+        log_event(LOG_WARN, "member", "membership change refused", LOG_U64("id", change.id),
+                  LOG_STR("why", result_text(result)));
 }
 
 static void on_tick(uv_timer_t *timer)

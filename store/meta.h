@@ -3,8 +3,8 @@
 #ifndef GW_STORE_META_H
 #define GW_STORE_META_H
 
-#include "store/unpack.h"
 #include "store/store.h"
+#include "store/unpack.h"
 
 #define META_CONF_LIMIT 65536
 

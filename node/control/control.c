@@ -502,8 +502,7 @@ static enum result start_all(struct control *control, struct error *err)
     uv_timer_start(&control->second, on_tick, TICK_MS, TICK_MS);
     control->is_started = true;
     control_status_send(control);
-    log_event(LOG_INFO, "control", "started",
-              LOG_STR("region", control->region),
+    log_event(LOG_INFO, "control", "started", LOG_STR("region", control->region),
               LOG_U64("revision", control->visible->catalog.revision),
               LOG_U64("took_ms", instant_monotonic_ms() - control->started_ms));
     if (control->options.started != NULL)

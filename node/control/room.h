@@ -9,11 +9,12 @@
 #include "pki/seal.h"
 #include "raft/member.h"
 
-#define CONTROL_BODY_MAX      (16u << 20)
-#define CONTROL_BODIES_MAX    (64u << 20) /* of requests in work, in all */
-/* For a leader, an index; then no_quorum. gwctl says so within 3 s, also on a busy machine. */
+#define CONTROL_BODY_MAX   (16u << 20)
+#define CONTROL_BODIES_MAX (64u << 20) /* of requests in work, in all */
+/* For a leader, an index; then no_quorum. gwctl says so within 3 s, also on a busy machine.
+ */
 #define CONTROL_WAIT_MS       2000
-#define CONTROL_LONG_WAIT_MS  10000       /* for a large change at a leader that is there */
+#define CONTROL_LONG_WAIT_MS  10000 /* for a large change at a leader that is there */
 #define CONTROL_LARGE_BODY    (256u << 10)
 #define CONTROL_LISTENERS_MAX 64
 #define CONTROL_WORKERS_MAX   256
