@@ -311,8 +311,10 @@ struct value *yaml_read(struct arena *arena, struct slice file, struct slice tex
         return NULL;
     }
     table_init(&reader.anchors);
-    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text.data,
-                                 text.size);
+    /* libyaml asserts that there is an input, even for no bytes. */
+    yaml_parser_set_input_string(
+        &reader.parser, (const unsigned char *)(text.data != NULL ? text.data : ""),
+        text.size);
     bool done = false;
     while (!done && !reader.failed) {
         yaml_event_t event;

@@ -4,10 +4,12 @@
  * listeners: in that order, so that a node alone serves at once, and whatever is
  * wrong with the start is one line and an exit code (INTERFACES.md, "Node"). The
  * only place that sees both the control side and the data side. */
+#include "base/instant.h"
 #include "base/log.h"
 #include "model/kind_cluster.h"
 #include "model/units.h"
 #include "node/control/control.h"
+#include "node/keys.h"
 #include "node/proxy/worker.h"
 #include "node/settings.h"
 #include "raft/fsm.h"
@@ -75,7 +77,7 @@ static bool take_option(int argc, char **argv, int *at, const char *name, const 
     return true;
 }
 
-static int parse_arguments(int argc, char **argv, struct node *node, bool *ret_has_config)
+static int parse_arguments(int argc, char **argv, struct node *node)
 {
     const char *data_dir = NULL, *config = NULL;
 
@@ -110,7 +112,6 @@ static int parse_arguments(int argc, char **argv, struct node *node, bool *ret_h
         snprintf(node->config, sizeof node->config, "%s", config);
     else
         snprintf(node->config, sizeof node->config, "%.4000s/gwd.yaml", data_dir);
-    *ret_has_config = config != NULL;
     return GO_ON;
 }
 
@@ -237,7 +238,7 @@ static void place_socket(struct node *node)
                  node->data_dir, SLICE_ARG(path));
 }
 
-static enum result load_settings(struct node *node, bool has_config, struct error *err)
+static enum result load_settings(struct node *node, struct error *err)
 {
     char path[4200];
     struct problems problems;
@@ -258,13 +259,19 @@ static enum result load_settings(struct node *node, bool has_config, struct erro
     if (result != GW_OK)
         return result;
     problems_init(&problems);
-    result = settings_load(node->config, has_config, &node->identity, &node->settings,
-                           &problems, err);
+    result =
+        settings_load(node->config, true, &node->identity, &node->settings, &problems, err);
     if (problems.errors + problems.warnings != 0)
         print_problems(&problems);
+    if (problems.errors != 0)
+        err->text[0] = '\0'; /* all is said */
     problems_deinit(&problems);
     if (result == GW_NOT_FOUND)
-        err->code = result = GW_INVALID; /* --config named a file that is not there */
+        return error_set(
+            err, GW_INVALID,
+            "'%s' is not there; next: restore it, or write one with at least node: "
+            "{name, region}",
+            node->config);
     if (result != GW_OK)
         return result;
     const struct settings_document *document = &node->settings.document;
@@ -279,7 +286,7 @@ static enum result load_settings(struct node *node, bool has_config, struct erro
                   node->identity.name);
     if (!make_binds(&node->settings, &node->binds))
         return error_set(err, GW_NO_MEMORY, "read the settings");
-    return GW_OK;
+    return keys_check(node->data_dir, &node->identity, instant_wall_ms(), err);
 }
 
 /* HUP. The settings before live on until nothing borrows from them: they are kept,
@@ -436,11 +443,25 @@ static enum result serve(struct node *node, struct error *err)
     return control_run(node->control, err);
 }
 
+/* USR2 will hand the listening sockets to a new binary; until then it must not end the
+ * node. */
+static void refuse_upgrade(int number)
+{
+    static const char text[] =
+        "gwd: SIGUSR2: upgrade by handing sockets over is not in this "
+        "version; the node goes on\n";
+
+    (void)number;
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
+}
+
 static enum result run(struct node *node, struct error *err)
 {
     tune_allocator();
     raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR2, refuse_upgrade);
     if (uv_loop_init(&node->loop) != 0)
         return error_set(err, GW_NO_MEMORY, "make a loop");
     node->metrics = metrics_new(MAX_SERIES);
@@ -482,14 +503,14 @@ int main(int argc, char **argv)
 {
     static struct node node;
     struct error err = ERROR_NONE;
-    bool has_config = false;
 
-    int code = parse_arguments(argc, argv, &node, &has_config);
+    int code = parse_arguments(argc, argv, &node);
     if (code != GO_ON)
         return code;
-    enum result result = load_settings(&node, has_config, &err);
+    enum result result = load_settings(&node, &err);
     if (result != GW_OK) {
-        fprintf(stderr, "gwd: %s\n", err.text);
+        if (err.text[0] != '\0')
+            fprintf(stderr, "gwd: %s\n", err.text);
         return result == GW_INVALID || result == GW_MALFORMED ? 8 : exit_code(result);
     }
     result = run(&node, &err);

@@ -370,9 +370,11 @@ static enum result read_state(struct control *control, struct error *err)
         return err->code;
     const struct env_options env = {.dir = control->options.data_dir,
                                     .map_size_bytes = control->options.map_size};
-    if (env_open(&env, &control->env, err) != GW_OK)
+    if (env_open(&env, &control->env, err) == GW_NOT_FOUND)
+        err->code = GW_DAMAGED; /* there is an identity, so there was data */
+    if (err->code != GW_OK)
         return err->code;
-    if (check_cluster(control, err) != GW_OK)
+    if (check_cluster(control, err) != GW_OK || join_check_key(control, err) != GW_OK)
         return err->code;
     enum result result = nodes_read(control->env, &control->nodes);
     if (result != GW_OK)

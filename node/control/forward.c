@@ -45,6 +45,8 @@ static void node_record(struct control *control, struct member_forwarded *forwar
         answer_index(control, forwarded, GW_MALFORMED, 0);
         return;
     }
+    record.role =
+        (struct slice){NULL, 0}; /* keeps the one it has: that is the admins' to change */
     struct command_header with_actor = header;
     with_actor.actor = record.name;
     buffer_init(&command, 0);

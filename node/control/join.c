@@ -115,6 +115,34 @@ static enum result read_ca(struct control *control, struct buffer *ca_pem,
     return err->code;
 }
 
+enum result join_check_key(struct control *control, struct error *err)
+{
+    struct txn *txn;
+    struct record record;
+    struct ca_record ca;
+    struct buffer key_pem;
+
+    enum result result = env_begin_read(control->env, &txn);
+    if (result != GW_OK)
+        return error_set(err, result, "read the CA: %s", result_text(result));
+    buffer_init(&key_pem, 64u << 10);
+    result = record_get(txn, CA_KEY, &record);
+    if (result == GW_NOT_FOUND)
+        result = GW_OK; /* a joiner that has received nothing yet */
+    else if (result != GW_OK || !ca_record_unpack(record.value, &ca))
+        result = error_set(err, GW_DAMAGED, "the record of the CA cannot be read");
+    else if (seal_open(&control->key, SLICE("_ca/1"), ca.sealed_key, &key_pem, err) !=
+             GW_OK)
+        result =
+            error_set(err, GW_FOREIGN,
+                      "'%s/cluster.key' is not this cluster's key; next: restore it from "
+                      "a backup, or copy it from another node of the cluster",
+                      control->options.data_dir);
+    txn_abort(txn);
+    key_buffer_wipe(&key_pem);
+    return result;
+}
+
 /* Names that the certificate bears beside the identity, for browsers and curl. */
 static size_t names_of(const struct joining *joining, struct slice *out)
 {

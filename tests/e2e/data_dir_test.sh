@@ -118,4 +118,26 @@ refuses "the data of another cluster" "$dir/damaged" '(another cluster|cluster .
 # After all this the original is as good as before.
 node_start 1
 check "the undamaged directory serves" wait_until 10 serves 1 /marker
+# Keys and certificates that are missing, or of somebody else.
+"$GW_BIN/gwctl" cluster init -q --data-dir "$dir/foreign" --name zz-1 --region eu --peer "127.0.0.1:$(ports 1)" >/dev/null ||
+    not_ok "another cluster is founded"
+for file in node.pem node.key ca.pem cluster.key data.mdb; do
+    damaged
+    rm "$dir/damaged/$file"
+    expect 11 "no $file: exit 11" start_at "$dir/damaged"
+    one_clear_line "no $file" '(missing|no data|no cluster key)'
+done
+damaged
+rm "$dir/damaged/gwd.yaml"
+expect 8 "no gwd.yaml: exit 8" start_at "$dir/damaged"
+one_clear_line "no gwd.yaml" 'gwd\.yaml.* is not there'
+damaged
+cp "$dir/foreign/node.pem" "$dir/foreign/node.key" "$dir/foreign/ca.pem" "$dir/damaged/"
+refuses "the certificate of another cluster" "$dir/damaged" 'node\.pem.* is of node 1 of cluster'
+damaged
+cp "$dir/foreign/node.key" "$dir/damaged/"
+refuses "the key of another certificate" "$dir/damaged" 'node\.key.* is not the key'
+damaged
+cp "$dir/foreign/cluster.key" "$dir/damaged/"
+refuses "the cluster key of another cluster" "$dir/damaged" "cluster\.key.* is not this cluster's key"
 tap_end
