@@ -462,8 +462,7 @@ static enum result apply_node_join(struct command_call *call)
     }
     token.uses_left--;
     node.id = call->index;
-    if (node.role.size == 0)
-        node.role = token.role;
+    node.role = token.role; /* who made the token decides, not who joins */
     node.joined_ms = call->header->wall_ms;
     result = put_token(call, &token);
     if (result == GW_OK)
