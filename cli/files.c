@@ -115,6 +115,40 @@ static const char **allowed_names(struct arena *arena, const char *names)
     return list;
 }
 
+static bool is_told_on_line(const struct problems *problems, size_t count,
+                            const struct problem *problem)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (problems->items[i].line == problem->line &&
+            slice_equal(problems->items[i].file, problem->file))
+            return true;
+    }
+    return false;
+}
+
+/* A value whose variable is not set is of no type either: once is enough to say so. */
+static void decode(struct files *files)
+{
+    struct problems found;
+    size_t told = files->problems.count;
+    char code[64];
+
+    if (told == 0) {
+        source_decode(&files->source, &files->change, &files->problems);
+        return;
+    }
+    problems_init(&found);
+    source_decode(&files->source, &files->change, &found);
+    for (size_t i = 0; i < found.count; i++) {
+        const struct problem *problem = &found.items[i];
+        if (is_told_on_line(&files->problems, told, problem))
+            continue;
+        snprintf(code, sizeof code, "%.*s", SLICE_ARG(problem->code));
+        problems_add(&files->problems, problem, code, "%.*s", SLICE_ARG(problem->message));
+    }
+    problems_deinit(&found);
+}
+
 int files_open(struct files *files, const struct invocation *invocation)
 {
     const char *path;
@@ -152,7 +186,7 @@ int files_open(struct files *files, const struct invocation *invocation)
         source_load_content(&files->source, read_content, NULL, &environment,
                             &files->problems);
     if (is_read)
-        source_decode(&files->source, &files->change, &files->problems);
+        decode(files);
     files->is_decoded = is_read;
     return EXIT_OK;
 }
