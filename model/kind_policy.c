@@ -38,7 +38,7 @@ static const struct field retry_fields[] = {
              .min = 0, .max = 60000, .help = "Before the first retry; doubled each time."),
     DURATION(6, struct retry_policy, backoff_max_ms, "backoffMax", .initial = "250ms",
              HONOURED, .min = 0, .max = 60000, .help = "Longest."),
-    BOOL(7, struct retry_policy, retry_after, "retryAfter", .initial = "true",
+    BOOL(7, struct retry_policy, retry_after, "retryAfter", .initial = "true", HONOURED,
          .help = "Follow Retry-After."),
     SIZE(8, struct retry_policy, buffer_bytes, "buffer", .initial = "64KiB", HONOURED,
          .min = 0, .max = 16 << 20, .help = "Of a request body kept for a retry."),
