@@ -92,6 +92,95 @@ static void what_did_not_decode_is_not_also_missing(void **state)
     assert_int_equal(problems.errors, 1);
 }
 
+static void an_object_with_an_error_has_its_references_checked(void **state)
+{
+    (void)state;
+    add(REGIONS OBJECT(
+        "Service", "hello",
+        "{balanse: hash, endpoints: [{name: a, address: \"bad\", region: uss},"
+        "{name: b, address: \"x:1\"}, {name: c, address: \"x:1\", region: _}]}")
+            OBJECT("Route", "r",
+                   "{service: helo, timeot: 5s, mirror: {service: nix, x: 1}}")
+                OBJECT("Route", "good", "{service: hello, match: {hosts: [x.example]}}"));
+    assert_false(validate());
+    assert_true(has_problem(&problems, "unknown_field", "'timeot'"));
+    assert_true(
+        has_problem(&problems, "not_defined", "Route/r spec.service: service 'helo'"));
+    assert_true(has_problem(&problems, "not_defined", "service 'nix'"));
+    assert_true(has_problem(&problems, "not_defined", "endpoint a: region 'uss'"));
+    assert_true(has_problem(&problems, "required", "endpoint b: region is required"));
+    assert_false(has_problem(&problems, "required", "endpoint c"));
+    assert_false(has_problem(&problems, "not_defined", "'hello'"));
+    for (size_t i = 0; i < problems.count; i++)
+        if (slice_find(problems.items[i].message, SLICE("'helo'")) != SIZE_MAX)
+            assert_true(
+                slice_equal(problems.items[i].hint, SLICE("did you mean 'hello'?")));
+    assert_null(catalog_get(&after, KIND_ROUTE, SLICE("r")));
+    assert_null(catalog_get(&after, KIND_SERVICE, SLICE("hello")));
+    assert_int_equal(change.count, 3);
+}
+
+static void a_misspelt_field_is_read_as_the_one_that_was_meant(void **state)
+{
+    (void)state;
+    add(OBJECT("Service", "hello", "{}") OBJECT("Route", "r", "{servise: helo}"));
+    assert_false(validate());
+    assert_int_equal(problems.errors, 2); /* and none of "needs exactly one of" */
+    assert_true(has_problem(&problems, "unknown_field", "'servise'"));
+    assert_true(has_problem(&problems, "not_defined", "service 'helo'"));
+}
+
+static void what_is_broken_is_never_put_or_packed(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct error err;
+    struct buffer out;
+    arena_init(&arena, 0, 0);
+    buffer_init(&out, 0);
+    const struct value *root = json_read(
+        &arena,
+        SLICE("{\"apiVersion\":\"gw/v1\",\"kind\":\"Region\",\"metadata\":{\"name\":"
+              "\"eu\"},\"spec\":{\"weigth\":5}}"),
+        &err);
+    struct resource *broken = resource_decode_broken(root, SLICE(""), 1, &problems);
+    assert_non_null(broken);
+    assert_true(broken->is_broken);
+    assert_false(catalog_put(&before, broken));
+    resource_pack(&out, broken);
+    assert_true(out.failed);
+    assert_false(change_put(&change, broken, 1)); /* takes the reference */
+    assert_int_equal(change.count, 0);
+    buffer_deinit(&out);
+    arena_deinit(&arena);
+}
+
+/* As the leader does: the body, then the check against what it holds. */
+static void a_leader_tells_both_errors_of_one_object(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct error err;
+    add(OBJECT("Service", "hello", "{}"));
+    assert_true(validate());
+    next();
+    arena_init(&arena, 0, 0);
+    const struct value *body = json_read(
+        &arena,
+        SLICE("{\"objects\":[{\"apiVersion\":\"gw/v1\",\"kind\":\"Route\",\"metadata\":"
+              "{\"name\":\"r\"},\"spec\":{\"service\":\"helo\",\"timeot\":\"5s\"}}]}"),
+        &err);
+    assert_false(change_decode(&change, body, &problems));
+    assert_false(validate());
+    assert_int_equal(problems.errors, 2);
+    assert_true(slice_equal(problems.items[0].path, SLICE("spec.timeot")));
+    assert_true(slice_equal(problems.items[1].path, SLICE("spec.service")));
+    assert_int_equal(problems.items[1].item, 1);
+    assert_true(slice_equal(problems.items[1].hint, SLICE("did you mean 'hello'?")));
+    assert_int_equal(catalog_count(&after, KIND_ROUTE), 0);
+    arena_deinit(&arena);
+}
+
 static void any_region_will_do_while_no_region_exists(void **state)
 {
     (void)state;
@@ -445,6 +534,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(references_must_exist_and_suggest),
+        TEST(an_object_with_an_error_has_its_references_checked),
+        TEST(a_misspelt_field_is_read_as_the_one_that_was_meant),
+        TEST(what_is_broken_is_never_put_or_packed),
+        TEST(a_leader_tells_both_errors_of_one_object),
         TEST(what_did_not_decode_is_not_also_missing),
         TEST(any_region_will_do_while_no_region_exists),
         TEST(endpoints_need_a_region_once_two_exist),

@@ -172,6 +172,43 @@ static void an_object_given_twice_names_the_first_place(void **state)
     assert_int_equal(problems.items[0].line, 7);
 }
 
+/* The example of the contract: its two lines, at their places, in one report. */
+static void an_unknown_field_and_an_undefined_region_come_in_one_report(void **state)
+{
+    (void)state;
+    struct buffer text, out;
+    buffer_init(&text, 0);
+    buffer_init(&out, 0);
+    buffer_printf(&text, GW "kind: Region\nmetadata: {name: us}\n---\n");
+    for (int line = 5; line < 92; line++)
+        buffer_printf(&text, "#\n");
+    buffer_printf(&text, GW "kind: Service\nmetadata: {name: cart}\nspec:\n"
+                            "  endpoints:\n"
+                            "    - {name: cart-us-1, address: \"10.0.0.1:8080\",  "
+                            "region: uss}\n---\n");
+    for (int line = 99; line < 108; line++)
+        buffer_printf(&text, "#\n");
+    buffer_printf(&text, GW "kind: Route\nmetadata: {name: catalog}\nspec:\n"
+                            "  service: cart\n  timeot: 800ms\n");
+    assert_true(source_add(&source, SLICE("gateway.yaml"), buffer_slice(&text), &problems));
+    assert_false(validate());
+    source_print(&source, &problems, &out);
+    fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&out)));
+    const char *const lines[] = {
+        "gateway.yaml:113:3: error: unknown field 'timeot' in Route/catalog spec (did you "
+        "mean 'timeout'?)\n  113 |   timeot: 800ms\n      |   ^~~~~~\n",
+        "gateway.yaml:97:60: error: Service/cart endpoint cart-us-1: region 'uss' not "
+        "defined (did you mean 'us'?)\n",
+        "2 errors; nothing applied\n",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_true(slice_find(buffer_slice(&out), slice_from_string(lines[i])) !=
+                    SIZE_MAX);
+    assert_int_equal(problems.items[0].line, 97); /* in order of place */
+    buffer_deinit(&text);
+    buffer_deinit(&out);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -182,6 +219,7 @@ int main(void)
         TEST(a_servers_errors_get_line_and_column),
         TEST(what_is_sent_decodes_to_the_same),
         TEST(an_object_given_twice_names_the_first_place),
+        TEST(an_unknown_field_and_an_undefined_region_come_in_one_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
