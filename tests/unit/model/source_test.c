@@ -193,7 +193,6 @@ static void an_unknown_field_and_an_undefined_region_come_in_one_report(void **s
     assert_true(source_add(&source, SLICE("gateway.yaml"), buffer_slice(&text), &problems));
     assert_false(validate());
     source_print(&source, &problems, &out);
-    fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&out)));
     const char *const lines[] = {
         "gateway.yaml:113:3: error: unknown field 'timeot' in Route/catalog spec (did you "
         "mean 'timeout'?)\n  113 |   timeot: 800ms\n      |   ^~~~~~\n",
