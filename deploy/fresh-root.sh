@@ -87,6 +87,7 @@ for command in "$@"; do
     took=$(($(date +%s) - started))
     echo "--- $suite: $command: last lines"
     tail -n 15 "$work/$number.err" | sed 's/^/  err  /'
+    grep -E '^(not ok|== )' "$work/$number.out" | sed 's/^/  sum  /' || :
     # The JSON of the demo is its first line.
     { head -n 1 "$work/$number.out"; tail -n +2 "$work/$number.out" | tail -n 40; } | sed 's/^/  out  /'
     ! grep -q '^left running: ' "$work/$number.out" || status=99
