@@ -185,10 +185,10 @@ static void print_applied(const struct invocation *invocation, struct files *fil
     uint64_t wanted = 0, has;
     size_t served = 0;
 
+    if (output_tree(invocation, answer->root))
+        return; /* with the warnings */
     problems_read(&files->problems, value_get(answer->root, "warnings"), true);
     files_complain(files, invocation);
-    if (output_tree(invocation, answer->root))
-        return;
     for (const struct value *object = objects != NULL ? objects->first : NULL;
          object != NULL; object = object->next) {
         enum kind kind = kind_by_name(value_text(object, "kind"));
@@ -198,11 +198,11 @@ static void print_applied(const struct invocation *invocation, struct files *fil
             continue;
         if (invocation->output == OUTPUT_NAME)
             printf("%s/%.*s\n", kind_word(kind), SLICE_ARG(name));
-        else if (!invocation->quiet || !slice_equal(action, SLICE("unchanged")))
+        else if (!invocation->quiet)
             printf("%s/%.*s %.*s%s\n", kind_word(kind), SLICE_ARG(name), SLICE_ARG(action),
                    is_dry ? " (dry run)" : "");
     }
-    if (invocation->output == OUTPUT_NAME)
+    if (invocation->output == OUTPUT_NAME || invocation->quiet)
         return;
     slice_parse_u64(revision, &wanted);
     for (const struct value *node = nodes != NULL ? nodes->first : NULL; node != NULL;
@@ -299,8 +299,8 @@ int run_apply(struct invocation *invocation)
     } else {
         if (answer.status < 300)
             print_applied(invocation, &files, &answer, instant_monotonic_ms() - started_ms);
-        else if (invocation->output != OUTPUT_JSON && take_errors(&files, &answer) &&
-                 files_complain(&files, invocation))
+        else if ((invocation->output != OUTPUT_JSON || answer.status == 422) &&
+                 take_errors(&files, &answer) && files_complain(&files, invocation))
             exit_code =
                 answer.status == 409 || answer.status == 412 ? EXIT_CONFLICT : EXIT_INVALID;
         else

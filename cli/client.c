@@ -445,8 +445,14 @@ int answer_fail(const struct invocation *invocation, const struct answer *answer
          slice_equal(code, SLICE("member_halted")) ||
          slice_equal(code, SLICE("unreachable"))))
         exit_code = EXIT_UNREACHABLE;
-    if (invocation->output == OUTPUT_JSON && answer->root != NULL) {
+    /* Not everything that answers is a gwd: a problem is printed whatever came. */
+    if (invocation->output == OUTPUT_JSON && code.size > 0) {
         fprintf(stderr, "%.*s\n", SLICE_ARG(buffer_slice(&answer->body)));
+        return exit_code;
+    }
+    if (invocation->output == OUTPUT_JSON) {
+        fail(GW_FAILED, "check the endpoint", "status %d, and no problem document",
+             answer->status);
         return exit_code;
     }
     if (detail.size == 0)

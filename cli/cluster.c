@@ -197,6 +197,11 @@ int run_cluster_wait(struct invocation *invocation)
             was_reached = was_reached || answer.status == 200;
             bool is_done = answer.status == 200 &&
                            missing(answer.root, healthy, voters, revision, why) == NULL;
+            if (answer.status == 401 || answer.status == 403) { /* time mends neither */
+                exit_code = answer_fail(invocation, &answer);
+                answer_free(&answer);
+                break;
+            }
             if (is_done && !output_tree(invocation, answer.root) && !invocation->quiet)
                 printf("ready at revision %.*s\n",
                        SLICE_ARG(value_text(answer.root, "revision")));
@@ -390,7 +395,8 @@ int run_ready(struct invocation *invocation)
         usleep(50 * 1000);
     }
     if (exit_code != EXIT_OK)
-        fprintf(stderr, "gwctl: %s\nnext: gwctl cluster status\n", why);
+        fail(exit_code == EXIT_UNREACHABLE ? GW_UNREACHABLE : GW_FAILED,
+             "gwctl cluster status", "%s", why);
     client_close(client);
     return exit_code;
 }

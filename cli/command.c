@@ -70,29 +70,6 @@ static const struct {
     {"plan", "diff -f FILE"},
 };
 
-int fail(enum result code, const char *next, const char *format, ...)
-{
-    va_list args;
-
-    fputs("gwctl: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    if (next != NULL)
-        fprintf(stderr, "next: %s\n", next);
-    /* Codes above 9 are gwd's. */
-    int exit_code = result_exit_code(code);
-    return exit_code > EXIT_TIMEOUT ? EXIT_ERROR : exit_code;
-}
-
-int fail_error(const struct error *err, const char *next)
-{
-    /* A sentence may bring its own line of what to do. */
-    return fail(err->code, strstr(err->text, "next: ") != NULL ? NULL : next, "%s",
-                err->text);
-}
-
 const char *option_next(const struct invocation *invocation, const char *name,
                         int *position)
 {
@@ -187,14 +164,14 @@ static int unknown_command(const char *typed)
 {
     const char *best = NULL;
     size_t best_distance = 4;
+    char next[128];
 
     for (size_t i = 0; i < sizeof habits / sizeof habits[0]; i++) {
         if (begins_with(typed, habits[i].typed)) {
-            fprintf(stderr, "gwctl: there is no command '%s' here\nnext: gwctl %s%s\n",
-                    habits[i].typed, habits[i].meant,
-                    unbuilt_name(habits[i].meant) != NULL ? " (not in this version yet)"
-                                                          : "");
-            return EXIT_USAGE;
+            snprintf(next, sizeof next, "gwctl %s%s", habits[i].meant,
+                     unbuilt_name(habits[i].meant) != NULL ? " (not in this version yet)"
+                                                           : "");
+            return fail(GW_USAGE, next, "there is no command '%s' here", habits[i].typed);
         }
     }
     if (unbuilt_name(typed) != NULL)
@@ -208,12 +185,8 @@ static int unknown_command(const char *typed)
             best_distance = distance;
         }
     }
-    fprintf(stderr, "gwctl: unknown command '%s'\n", typed);
-    if (best != NULL)
-        fprintf(stderr, "next: gwctl %s\n", best);
-    else
-        fprintf(stderr, "next: gwctl --help\n");
-    return EXIT_USAGE;
+    snprintf(next, sizeof next, "gwctl %s", best != NULL ? best : "--help");
+    return fail(GW_USAGE, next, "unknown command '%s'", typed);
 }
 
 /* The longest row whose words the first words are. */
@@ -269,6 +242,7 @@ static int set_global(struct invocation *invocation, const struct option *option
         for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
             if (strcmp(formats[i], value) == 0) {
                 invocation->output = (enum output_format)i;
+                failure_format(invocation->output);
                 return EXIT_OK;
             }
         }
@@ -305,9 +279,7 @@ static int sort_out(int argc, char **argv, const struct command *command, char *
         if (option == NULL) {
             if (command == NULL)
                 continue; /* sorted out once the command is known */
-            fprintf(stderr, "gwctl: unknown option '%.*s'\nnext: gwctl %s --help\n",
-                    (int)size, text, command->words);
-            return EXIT_USAGE;
+            return fail_help(command, "unknown option '%.*s'", (int)size, text);
         }
         const char *value = "";
         if (option->value != NULL) {
@@ -382,10 +354,8 @@ int command_parse(int argc, char **argv, struct invocation *ret_invocation, bool
     if (invocation.argument_count < invocation.command->min_arguments ||
         (invocation.command->max_arguments >= 0 &&
          invocation.argument_count > invocation.command->max_arguments)) {
-        fprintf(stderr, "gwctl: usage: gwctl %s %s\nnext: gwctl %s --help\n",
-                invocation.command->words, invocation.command->arguments,
-                invocation.command->words);
-        return EXIT_USAGE;
+        return fail_help(invocation.command, "usage: gwctl %s %s",
+                         invocation.command->words, invocation.command->arguments);
     }
     *ret_invocation = invocation;
     return EXIT_OK;

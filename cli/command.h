@@ -4,25 +4,10 @@
 #ifndef GW_CLI_COMMAND_H
 #define GW_CLI_COMMAND_H
 
-#include "base/error.h"
+#include "cli/failure.h"
 
 #define COMMAND_ARGS_MAX    64
 #define COMMAND_OPTIONS_MAX 256
-
-enum exit_code { /* INTERFACES: exit codes of gwctl */
-                 EXIT_OK = 0,
-                 EXIT_ERROR = 1,
-                 EXIT_USAGE = 2,
-                 EXIT_DEGRADED = 3,
-                 EXIT_NOT_FOUND = 4,
-                 EXIT_CONFLICT = 5,
-                 EXIT_UNREACHABLE = 6,
-                 EXIT_UNAUTHORISED = 7,
-                 EXIT_INVALID = 8,
-                 EXIT_TIMEOUT = 9
-};
-
-enum output_format { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_NAME };
 
 struct option {
     const char *name;  /* "--data-dir" */
@@ -73,11 +58,6 @@ const char *option_value(const struct invocation *invocation, const char *name);
 /* For options given more than once: start with *position 0. */
 const char *option_next(const struct invocation *invocation, const char *name,
                         int *position);
-
-/* Sentences on stderr: "gwctl: …", and the line with what to do next. */
-int fail(enum result code, const char *next, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-int fail_error(const struct error *err, const char *next);
 
 /* The commands, by room. */
 int run_apply(struct invocation *invocation);

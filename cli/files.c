@@ -1,5 +1,6 @@
 #include "cli/files.h"
 
+#include "model/problem_document.h"
 #include "pki/keyfile.h"
 
 #include <dirent.h>
@@ -251,27 +252,9 @@ bool files_complain(struct files *files, const struct invocation *invocation)
     buffer_init(&text, 0);
     source_locate(&files->source, &files->problems);
     if (invocation->output == OUTPUT_JSON && has_errors) {
-        struct emit emit;
-        emit_init(&emit, &text, false);
-        emit_object(&emit);
-        emit_key(&emit, "type");
-        emit_cstring(&emit, "urn:quorumgate:invalid");
-        emit_key(&emit, "title");
-        emit_cstring(&emit, "invalid");
-        emit_key(&emit, "status");
-        emit_u64(&emit, 422);
-        emit_key(&emit, "code");
-        emit_cstring(&emit, "invalid");
-        emit_key(&emit, "detail");
-        emit_string(&emit, problems_first(&files->problems));
-        emit_key(&emit, "errors");
-        problems_emit(&files->problems, &emit, false);
-        emit_key(&emit, "revision");
-        emit_null(&emit);
-        emit_key(&emit, "changed");
-        emit_array(&emit);
-        emit_array_end(&emit);
-        emit_object_end(&emit);
+        struct error err;
+        error_set(&err, GW_INVALID, "%.*s", SLICE_ARG(problems_first(&files->problems)));
+        problem_write(&text, &err, &(struct problem_extra){.problems = &files->problems});
         buffer_append_byte(&text, '\n');
     } else {
         source_print(&files->source, &files->problems, &text);

@@ -84,7 +84,8 @@ static void begin(struct buffer *out, const struct command_header *header,
     command_begin(out, &numbered);
 }
 
-/* --- transaction: {sequence, if_revision, items of {key, value|nil, expected|nil}} --- */
+/* --- transaction: {sequence, if_revision|nil, items of {key, value|nil, expected|nil}} ---
+ */
 
 bool transaction_encode(struct buffer *out, const struct command_header *header,
                         const struct transaction *transaction)
@@ -94,7 +95,10 @@ bool transaction_encode(struct buffer *out, const struct command_header *header,
     begin(out, header, COMMAND_TRANSACTION);
     pack_array(out, 3);
     pack_u64(out, transaction->conf_sequence);
-    pack_u64(out, transaction->if_revision);
+    if (transaction->has_if_revision)
+        pack_u64(out, transaction->if_revision);
+    else
+        pack_nil(out);
     pack_array(out, (uint32_t)transaction->item_count);
     for (size_t i = 0; i < transaction->item_count; i++) {
         const struct transaction_item *item = &transaction->items[i];
@@ -125,7 +129,9 @@ bool transaction_decode(struct slice body, struct transaction *ret_transaction,
 
     unpack_array(&in, 3);
     transaction.conf_sequence = unpack_u64(&in);
-    transaction.if_revision = unpack_u64(&in);
+    transaction.has_if_revision = !unpack_nil(&in);
+    if (transaction.has_if_revision)
+        transaction.if_revision = unpack_u64(&in);
     transaction.item_count = unpack_array_max(&in, ITEM_LIMIT);
     if (in.failed)
         return false;

@@ -61,8 +61,9 @@ struct transaction_item {
 struct transaction {
     uint64_t
         conf_sequence; /* that it extends; mismatch: GW_AGAIN, the leader validates again */
-    uint64_t if_revision; /* 0: none; any touched key changed after it: GW_CONFLICT +
-                             changed keys */
+    bool has_if_revision;
+    uint64_t if_revision; /* any touched key changed after it: GW_CONFLICT + changed keys;
+                             0: none of them may ever have been there */
     const struct transaction_item *items;
     size_t item_count;
 };

@@ -111,6 +111,7 @@ static enum result plan_item(struct command_call *call, struct plan *plan, size_
                              bool *ret_changes, bool *ret_lost)
 {
     const struct transaction_item *item = &plan->items[i];
+    bool has_after = plan->transaction.has_if_revision;
     uint64_t after = plan->transaction.if_revision;
     struct record record = {0};
     enum result result = record_get(call->txn, item->key, &record);
@@ -118,10 +119,10 @@ static enum result plan_item(struct command_call *call, struct plan *plan, size_
 
     if (result != GW_OK && result != GW_NOT_FOUND)
         return result;
-    if (after != 0 && (exists ? record.mod_revision > after
-                              : table_get(&plan->deleted, item->key) != NULL))
+    if (has_after && (exists ? record.mod_revision > after
+                             : table_get(&plan->deleted, item->key) != NULL))
         list_key(&plan->stale, item->key);
-    if (after != 0 && !exists && plan->is_compacted)
+    if (has_after && !exists && plan->is_compacted)
         *ret_lost = true;
     if (item->has_expected &&
         item->expected_mod_revision != (exists ? record.mod_revision : 0))
@@ -192,7 +193,7 @@ static enum result apply_transaction(struct command_call *call)
         result = GW_NO_MEMORY;
         goto done;
     }
-    if (plan.transaction.if_revision != 0) {
+    if (plan.transaction.has_if_revision) {
         uint64_t oldest;
 
         result = history_oldest(call->txn, &oldest);

@@ -241,8 +241,8 @@ static bool read_conditions(struct request *request, struct write *write)
         }
         write->if_none_match = true;
     }
-    if (request_query(request, "ifRevision", &text) &&
-        (!slice_parse_u64(text, &write->if_revision) || write->if_revision == 0)) {
+    write->has_if_revision = request_query(request, "ifRevision", &text);
+    if (write->has_if_revision && !slice_parse_u64(text, &write->if_revision)) {
         request_fail(request, GW_MALFORMED, "ifRevision is '%.*s': a revision is needed",
                      SLICE_ARG(text));
         return false;

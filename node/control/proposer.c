@@ -161,7 +161,7 @@ static struct edition *base_for(struct proposer *proposer, const struct write *w
         return visible;
     }
     /* What is in flight has no revisions yet that a precondition could name. */
-    if (write->has_if_match || write->if_revision != 0)
+    if (write->has_if_match || write->has_if_revision)
         return NULL;
     return proposer->tentative;
 }

@@ -4,7 +4,7 @@
 #ifndef GW_NODE_REQUEST_H
 #define GW_NODE_REQUEST_H
 
-#include "node/control/problem.h"
+#include "model/problem_document.h"
 #include "node/control/room.h"
 
 #define REQUEST_PATH_PARTS 5

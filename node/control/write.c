@@ -285,6 +285,7 @@ static enum result encode(struct write *write)
         .sequence = write->has_client ? 1 : 0,
         .actor = write->actor};
     const struct transaction transaction = {.conf_sequence = write->base->conf_sequence,
+                                            .has_if_revision = write->has_if_revision,
                                             .if_revision = write->if_revision,
                                             .items = items,
                                             .item_count = count};

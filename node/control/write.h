@@ -33,8 +33,8 @@ struct write {
     bool has_prune;
     struct slice prune; /* selector */
     bool dry_run;
-    uint64_t if_revision; /* 0: none */
-    bool has_if_match, if_none_match;
+    bool has_if_revision, has_if_match, if_none_match;
+    uint64_t if_revision;
     uint64_t if_match; /* modRevision */
     bool has_client;
     uint8_t client[16];

@@ -126,5 +126,6 @@ says "and names what changed" 'changed since: .*hello' '^next: '
 expect 5 "as JSON" gw 1 apply -f <(basic) --if-revision "$old" -o json
 check "the problem lists the changed keys" is_true '.code == "conflict" and (.changed | length) == 1' err
 new=$(gw 1 cluster status -o json | jq -r .revision)
+expect 5 "revision 0 is for what was never there" gw 1 apply -f <(basic) --if-revision 0
 expect 0 "with the right revision it is applied" gw 1 apply -f <(basic) --if-revision "$new"
 tap_end

@@ -108,6 +108,17 @@ complete_words() { # WORDS…: what bash would offer
 check "and completes commands" [ "$(complete_words gwctl cluster st | tr -d ' ')" = status ]
 expect 6 "no gwd there" "$GW_BIN/gwctl" -e "unix:$dir/none.sock" cluster status
 says "says what to check" 'next: '
+# Whoever failed, -o json tells it in one shape.
+is_problem() { is_true 'keys == ["changed","code","detail","errors","revision","status","title","type"] and .code == "'$1'"' err; }
+expect 6 "no gwd there, as JSON" "$GW_BIN/gwctl" -e "unix:$dir/none.sock" -o json cluster status
+check "a problem document" is_problem unreachable
+expect 2 "bad usage, as JSON" gw 1 get route hello --ouput json -o json
+check "a problem document" is_problem usage
+check "with the next step" is_true '.detail | contains("next: gwctl get --help")' err
+expect 8 "a bad file, as JSON" gw 1 apply -f <(route bad /bad | sed s/service:/servce:/) -o json
+check "a problem document with the place" is_true '.errors[0].line > 0 and .errors[0].column > 0 and .revision == null' err
+expect 8 "what only the server can refuse, as JSON" gw 1 apply -f <(route bad /bad | sed 's/service: [a-z]*/service: nobody/') -o json
+check "has its place too" is_true '.errors[0].line > 0' err
 
 # TLS.
 expect 7 "https without a context" "$GW_BIN/gwctl" -e "https://127.0.0.1:${admin[1]}" cluster leader

@@ -53,12 +53,15 @@ static struct record_state m_state(struct machine *m)
     return state;
 }
 
+#define ANY_REVISION UINT64_MAX
+
 static enum result m_change(struct machine *m, const struct transaction_item *items,
                             size_t count, uint64_t if_revision,
                             const struct command_header *header)
 {
     struct buffer command;
     struct transaction transaction = {.conf_sequence = m_state(m).conf_sequence,
+                                      .has_if_revision = if_revision != ANY_REVISION,
                                       .if_revision = if_revision,
                                       .items = items,
                                       .item_count = count};
@@ -75,7 +78,7 @@ static enum result m_put(struct machine *m, const char *key, const char *value)
     struct transaction_item item = {.key = slice_from_string(key),
                                     .value = slice_from_string(value)};
 
-    return m_change(m, &item, 1, 0, &plain);
+    return m_change(m, &item, 1, ANY_REVISION, &plain);
 }
 
 static bool m_has(struct machine *m, const char *key, const char *value)
@@ -99,13 +102,13 @@ static void a_transaction_changes_all_or_nothing(void **state)
 
     (void)state;
     m_init(&m);
-    assert_int_equal(m_change(&m, items, 2, 0, &plain), GW_PRECONDITION);
+    assert_int_equal(m_change(&m, items, 2, ANY_REVISION, &plain), GW_PRECONDITION);
     assert_int_equal(m.detail.key_count, 1);
     assert_true(slice_equal(m.detail.keys[0], SLICE("route/b")));
     assert_false(m_has(&m, "route/a", "1"));
     assert_int_equal(m_state(&m).revision, 0);
     items[1].expected_mod_revision = 0; /* must be absent: it is */
-    assert_int_equal(m_change(&m, items, 2, 0, &plain), GW_OK);
+    assert_int_equal(m_change(&m, items, 2, ANY_REVISION, &plain), GW_OK);
     assert_true(m_has(&m, "route/a", "1") && m_has(&m, "route/b", "2"));
     assert_int_equal(m_state(&m).revision, m.index);
     assert_true(m.answer.configuration);
@@ -170,6 +173,25 @@ static void if_revision_fails_for_a_key_changed_or_deleted_since(void **state)
     m_deinit(&m);
 }
 
+static void if_revision_0_takes_only_what_was_never_there(void **state)
+{
+    struct machine m;
+    struct transaction_item put = {.key = SLICE("route/a"), .value = SLICE("1")};
+    struct transaction_item gone = {.key = SLICE("route/a"), .is_delete = true};
+
+    (void)state;
+    m_init(&m);
+    assert_int_equal(m_change(&m, &put, 1, 0, &plain), GW_OK);
+    put.value = SLICE("2");
+    assert_int_equal(m_change(&m, &put, 1, 0, &plain), GW_CONFLICT);
+    assert_true(slice_equal(m.detail.keys[0], SLICE("route/a")));
+    assert_int_equal(m_change(&m, &gone, 1, ANY_REVISION, &plain), GW_OK);
+    assert_int_equal(m_change(&m, &put, 1, 0, &plain), GW_CONFLICT); /* it was */
+    put.key = SLICE("route/b");
+    assert_int_equal(m_change(&m, &put, 1, 0, &plain), GW_OK);
+    m_deinit(&m);
+}
+
 static void reserved_and_repeated_keys_are_refused(void **state)
 {
     struct machine m;
@@ -179,7 +201,7 @@ static void reserved_and_repeated_keys_are_refused(void **state)
     (void)state;
     m_init(&m);
     assert_int_equal(m_put(&m, "_node/1", "x"), GW_INVALID);
-    assert_int_equal(m_change(&m, twice, 2, 0, &plain), GW_INVALID);
+    assert_int_equal(m_change(&m, twice, 2, ANY_REVISION, &plain), GW_INVALID);
     m_deinit(&m);
 }
 
@@ -196,7 +218,7 @@ static void the_history_says_what_was_there_before(void **state)
     (void)state;
     m_init(&m);
     assert_int_equal(m_put(&m, "route/a", "1"), GW_OK);
-    assert_int_equal(m_change(&m, changes, 2, 0, &plain), GW_OK);
+    assert_int_equal(m_change(&m, changes, 2, ANY_REVISION, &plain), GW_OK);
     assert_int_equal(history_get(m.txn, m.index, &packed), GW_OK);
     assert_true(history_entry_open(packed, &in, &header));
     assert_int_equal(header.item_count, 2);
@@ -230,16 +252,16 @@ static void a_repeated_command_is_answered_and_not_run_again(void **state)
 
     (void)state;
     m_init(&m);
-    assert_int_equal(m_change(&m, &one, 1, 0, &first), GW_OK);
+    assert_int_equal(m_change(&m, &one, 1, ANY_REVISION, &first), GW_OK);
     uint64_t revision = m.answer.revision;
-    assert_int_equal(m_change(&m, &two, 1, 0, &second), GW_OK);
+    assert_int_equal(m_change(&m, &two, 1, ANY_REVISION, &second), GW_OK);
     /* A retry of the second, by then with another sequence to extend. */
-    assert_int_equal(m_change(&m, &one, 1, 0, &second), GW_OK);
+    assert_int_equal(m_change(&m, &one, 1, ANY_REVISION, &second), GW_OK);
     assert_true(m_has(&m, "route/a", "2"));
     assert_false(m.answer.configuration);
     assert_int_equal(m.answer.revision, revision + 1);
     /* What came before the last is known to be done, but not what it said. */
-    assert_int_equal(m_change(&m, &one, 1, 0, &first), GW_SESSION_EXPIRED);
+    assert_int_equal(m_change(&m, &one, 1, ANY_REVISION, &first), GW_SESSION_EXPIRED);
     m_deinit(&m);
 }
 
@@ -260,9 +282,9 @@ static void a_refusal_is_remembered_but_try_again_is_not(void **state)
         &command, &header,
         &(struct transaction){.conf_sequence = 5, .items = &item, .item_count = 1});
     assert_int_equal(m_apply(&m, &command), GW_AGAIN);
-    assert_int_equal(m_change(&m, &item, 1, 0, &header), GW_PRECONDITION);
+    assert_int_equal(m_change(&m, &item, 1, ANY_REVISION, &header), GW_PRECONDITION);
     item.has_expected = false;
-    assert_int_equal(m_change(&m, &item, 1, 0, &header), GW_PRECONDITION);
+    assert_int_equal(m_change(&m, &item, 1, ANY_REVISION, &header), GW_PRECONDITION);
     assert_int_equal(m.detail.key_count, 1); /* with its detail */
     m_deinit(&m);
 }
@@ -275,7 +297,7 @@ static void an_unknown_session_runs_nothing_but_its_first(void **state)
 
     (void)state;
     m_init(&m);
-    assert_int_equal(m_change(&m, &item, 1, 0, &header), GW_SESSION_EXPIRED);
+    assert_int_equal(m_change(&m, &item, 1, ANY_REVISION, &header), GW_SESSION_EXPIRED);
     assert_false(m_has(&m, "route/a", "1"));
     m_deinit(&m);
 }
@@ -292,9 +314,9 @@ static void a_session_ends_after_ten_minutes_of_log_time(void **state)
 
     (void)state;
     m_init(&m);
-    assert_int_equal(m_change(&m, &item, 1, 0, &first), GW_OK);
-    assert_int_equal(m_change(&m, &item, 1, 0, &early), GW_OK);
-    assert_int_equal(m_change(&m, &item, 1, 0, &late), GW_SESSION_EXPIRED);
+    assert_int_equal(m_change(&m, &item, 1, ANY_REVISION, &first), GW_OK);
+    assert_int_equal(m_change(&m, &item, 1, ANY_REVISION, &early), GW_OK);
+    assert_int_equal(m_change(&m, &item, 1, ANY_REVISION, &late), GW_SESSION_EXPIRED);
     m_deinit(&m);
 }
 
@@ -569,7 +591,7 @@ static void ten_thousand_routes_go_in_one_transaction(void **state)
         items[i] = (struct transaction_item){.key = slice_from_string(keys[i]),
                                              .value = SLICE("value")};
     }
-    assert_int_equal(m_change(&m, items, 10000, 0, &plain), GW_OK);
+    assert_int_equal(m_change(&m, items, 10000, ANY_REVISION, &plain), GW_OK);
     assert_true(m_has(&m, "route/r9999", "value"));
     free(items);
     m_deinit(&m);
@@ -582,6 +604,7 @@ int main(void)
         cmocka_unit_test(a_change_to_what_is_there_already_moves_nothing),
         cmocka_unit_test(a_change_that_extends_another_sequence_is_tried_again),
         cmocka_unit_test(if_revision_fails_for_a_key_changed_or_deleted_since),
+        cmocka_unit_test(if_revision_0_takes_only_what_was_never_there),
         cmocka_unit_test(reserved_and_repeated_keys_are_refused),
         cmocka_unit_test(the_history_says_what_was_there_before),
         cmocka_unit_test(a_repeated_command_is_answered_and_not_run_again),

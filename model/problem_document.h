@@ -1,7 +1,7 @@
-/* What went wrong, as application/problem+json (RFC 9457), exactly as
- * INTERFACES.md "problem": every key always present. Any thread. */
-#ifndef GW_NODE_PROBLEM_H
-#define GW_NODE_PROBLEM_H
+/* What went wrong, as application/problem+json (RFC 9457): every key always present.
+ * gwd answers with it, gwctl prints it under -o json. Any thread. */
+#ifndef GW_MODEL_PROBLEM_DOCUMENT_H
+#define GW_MODEL_PROBLEM_DOCUMENT_H
 
 #include "base/buffer.h"
 #include "base/error.h"

@@ -1,6 +1,6 @@
 /* The problem document: every key, always. */
+#include "model/problem_document.h"
 #include "model/value.h"
-#include "node/control/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

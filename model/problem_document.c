@@ -1,6 +1,6 @@
 /* The list of results in base/error.h decides status, code and title; only the
  * sentence and the lists are this call's. */
-#include "node/control/problem.h"
+#include "model/problem_document.h"
 
 #include <stdio.h>
 
