@@ -7,6 +7,7 @@
 
 #include "base/instant.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -174,6 +175,6 @@ void log_write(enum log_level level, const char *module, const char *event,
     memcpy(line.data + line.size, end, strlen(end));
     line.size += strlen(end);
     /* Where the log cannot be written there is nowhere to say so. */
-    ssize_t written = write(STDERR_FILENO, line.data, line.size);
+    ssize_t written = TEMP_FAILURE_RETRY(write(STDERR_FILENO, line.data, line.size));
     (void)written;
 }

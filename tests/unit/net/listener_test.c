@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/connect.h"
 #include "tests/unit/net/cast.h"
 
 #include <stdio.h>
@@ -68,7 +69,7 @@ static void the_wildcard_takes_both_families(void **state)
     address_parse(SLICE("127.0.0.1:0"), &peer, &err);
     address_set_port(&peer, address_port(&address));
     int client = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(client, &peer.any, peer.size), 0);
+    assert_true(connect_whole(client, &peer.any, peer.size));
     close(client);
     close(fd);
 }
@@ -154,12 +155,12 @@ static void a_listener_hands_descriptors_over_until_paused(void **state)
     assert_int_equal(listener_open(&listener, &loop, fd, on_accept, NULL, &err), GW_OK);
     for (int i = 0; i < 20; i++) {
         clients[i] = socket(AF_INET, SOCK_STREAM, 0);
-        assert_int_equal(connect(clients[i], &address.any, address.size), 0);
+        assert_true(connect_whole(clients[i], &address.any, address.size));
     }
     cast_until(&loop, accepted == 20);
     listener_pause(&listener);
     int late = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(late, &address.any, address.size), 0);
+    assert_true(connect_whole(late, &address.any, address.size));
     for (int i = 0; i < 3; i++)
         uv_run(&loop, UV_RUN_NOWAIT);
     assert_int_equal(accepted, 20);
@@ -194,7 +195,7 @@ static void out_of_descriptors_a_connection_is_dropped_and_counted(void **state)
     int client = socket(AF_INET, SOCK_STREAM, 0);
     getrlimit(RLIMIT_NOFILE, &old);
     struct rlimit none = {(rlim_t)client + 1, old.rlim_max};
-    assert_int_equal(connect(client, &address.any, address.size), 0);
+    assert_true(connect_whole(client, &address.any, address.size));
     setrlimit(RLIMIT_NOFILE, &none);
     cast_until(&loop, listener.failed_count > 0);
     setrlimit(RLIMIT_NOFILE, &old);

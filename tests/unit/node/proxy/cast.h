@@ -1,6 +1,7 @@
 /* The cast of the proxy's tests: an origin with manners and bad manners, a client
  * that reads answers byte by byte, and a worker serving what a YAML text says.
- * All real sockets on loopback; threads of the test process. */
+ * All real sockets on loopback; threads of the test process. A thread that has run a
+ * loop may see EINTR in blocking calls where libuv (from 1.45) gave it an io_uring. */
 #ifndef GW_TESTS_PROXY_CAST_H
 #define GW_TESTS_PROXY_CAST_H
 
@@ -10,6 +11,7 @@
 #include "net/listener.h"
 #include "node/board/board.h"
 #include "node/proxy/worker.h"
+#include "tests/unit/connect.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -41,7 +43,7 @@ static void write_all(int fd, const void *data, size_t size)
 {
     const char *at = data;
     while (size > 0) {
-        ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
+        ssize_t sent = TEMP_FAILURE_RETRY(send(fd, at, size, MSG_NOSIGNAL));
         if (sent <= 0)
             return;
         at += sent;
@@ -67,7 +69,7 @@ static void write_filler(int fd, size_t size)
     memset(filler, 'x', sizeof filler);
     while (size > 0) {
         size_t part = size < sizeof filler ? size : sizeof filler;
-        ssize_t sent = send(fd, filler, part, MSG_NOSIGNAL);
+        ssize_t sent = TEMP_FAILURE_RETRY(send(fd, filler, part, MSG_NOSIGNAL));
         if (sent <= 0)
             return;
         size -= (size_t)sent;
@@ -560,7 +562,7 @@ static int dial(uint16_t port)
     inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+    if (!connect_whole(fd, (struct sockaddr *)&address, sizeof address)) {
         close(fd);
         return -1;
     }
@@ -588,8 +590,8 @@ static bool visitor_fill(struct visitor *visitor)
         visitor->capacity *= 2;
         visitor->buffer = realloc(visitor->buffer, visitor->capacity + 1);
     }
-    ssize_t got = recv(visitor->fd, visitor->buffer + visitor->size,
-                       visitor->capacity - visitor->size, 0);
+    ssize_t got = TEMP_FAILURE_RETRY(recv(visitor->fd, visitor->buffer + visitor->size,
+                                          visitor->capacity - visitor->size, 0));
     if (got <= 0)
         return false;
     visitor->size += (size_t)got;

@@ -256,13 +256,14 @@ static void a_warm_worker_allocates_nothing_per_request(void **state)
         const char *request = requests[round % 3];
         write_all(client, request, strlen(request));
         if (upstream < 0)
-            upstream = accept(listen_fd, NULL, NULL);
+            upstream = TEMP_FAILURE_RETRY(accept(listen_fd, NULL, NULL));
         ssize_t size = 0, got;
         bool wants_body = round % 3 == 1;
         while (size < 4 ||
                (wants_body ? memmem(buffer, (size_t)size, "0123456789", 10)
                            : memmem(buffer, (size_t)size, "\r\n\r\n", 4)) == NULL) {
-            got = read(upstream, buffer + size, sizeof buffer - (size_t)size);
+            got = TEMP_FAILURE_RETRY(
+                read(upstream, buffer + size, sizeof buffer - (size_t)size));
             if (got <= 0)
                 break;
             size += got;
@@ -270,7 +271,8 @@ static void a_warm_worker_allocates_nothing_per_request(void **state)
         write_all(upstream, static_answer, sizeof static_answer - 1);
         size = 0;
         while (size < 4 || memcmp(buffer + size - 2, "ok", 2) != 0) {
-            got = read(client, buffer + size, sizeof buffer - (size_t)size);
+            got = TEMP_FAILURE_RETRY(
+                read(client, buffer + size, sizeof buffer - (size_t)size));
             if (got <= 0)
                 break;
             size += got;

@@ -99,11 +99,13 @@ static void one_visit(struct rng *rng)
         break;
     case 1:
         shutdown(fd, SHUT_WR);
-        for (int i = 0; i < 20 && recv(fd, drop, sizeof drop, 0) > 0; i++)
+        for (int i = 0; i < 20 && TEMP_FAILURE_RETRY(recv(fd, drop, sizeof drop, 0)) > 0;
+             i++)
             ;
         break;
     case 2:
-        for (int i = 0; i < 5 && recv(fd, drop, sizeof drop, 0) > 0; i++)
+        for (int i = 0; i < 5 && TEMP_FAILURE_RETRY(recv(fd, drop, sizeof drop, 0)) > 0;
+             i++)
             ;
         break;
     default:
