@@ -68,10 +68,10 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
     [ -n "$few" ] && [ "$us" -ge "$few" ] || few=$us
     cost 5 "/r$round/5005"
     [ -n "$many" ] && [ "$us" -ge "$many" ] || many=$us
-    [ $i -ge 3 ] && [ $((many * 100)) -le $((few * 115)) ] && break
+    [ $i -ge 3 ] && [ $((many * 100)) -le $((few * 110)) ] && break
 done
 note "CPU per request: $few us with 10 routes, $many us with 10,000"
-# Nine tenths of it are the kernel's, which varies by more than a fifth on a busy machine; a search of one by one would
-# show as several times as much. The lookup by itself is measured by the unit tests of the router.
-within "CPU per request with 10,000 routes against 10" 150 "$(awk -v few="$few" -v many="$many" 'BEGIN { printf "%.0f", many / few * 100 }')" %
+# What a client can notice of the lookup. By itself it is 20 ns among 10 routes and 40 among 10,000, since those do not
+# fit the nearest caches: router_test prints it.
+within "CPU per request with 10,000 routes against 10" 120 "$(awk -v few="$few" -v many="$many" 'BEGIN { printf "%.0f", many / few * 100 }')" %
 tap_end
