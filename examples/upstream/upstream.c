@@ -12,49 +12,16 @@
  * One thread, one libuv loop, one request at a time per connection. It is
  * for demos, tests and benchmarks: it takes what a sane client sends and closes
  * the connection on anything else. Needs libuv only. */
+#include "examples/upstream/request.h"
+
 #include <getopt.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <uv.h>
 
 #define HEAD_LIMIT ((size_t)64 << 10)
-#define ECHO_LIMIT ((size_t)64 << 20)
-
-struct text {
-    char *data;
-    size_t size, capacity;
-};
-
-struct span {
-    const char *data;
-    size_t size;
-};
-
-enum body_state {
-    BODY_NONE,
-    BODY_LENGTH,
-    BODY_CHUNK_SIZE,
-    BODY_CHUNK,
-    BODY_CHUNK_END,
-    BODY_TRAILER
-};
-
-struct request {
-    struct span method, target; /* into head */
-    enum body_state body;
-    uint64_t left;      /* of the body, or of the chunk */
-    uint64_t body_size; /* so far */
-    bool keep_alive, is_head, is_http10;
-    /* knobs */
-    uint64_t latency_ms, size;
-    unsigned status;
-    bool has_size, hang, chunked, close, reset, echo, health;
-};
 
 struct connection {
     uv_tcp_t tcp;
@@ -71,79 +38,12 @@ struct connection {
 
 static struct {
     const char *name;
-    uint64_t latency_ms, size;
-    double error_rate, hang_rate;
-    bool has_size;
+    struct knobs knobs;
     char read_buffer[64 << 10];
     char filler[64 << 10];
 } server = {.name = "upstream"};
 
 static void connection_run(struct connection *connection);
-
-/* Growing text; running out of memory ends the program: this is a sample. */
-static char *text_room(struct text *text, size_t more)
-{
-    if (text->size + more > text->capacity) {
-        size_t capacity = text->capacity == 0 ? 1024 : text->capacity;
-        while (capacity < text->size + more)
-            capacity *= 2;
-        char *data = realloc(text->data, capacity);
-        if (data == NULL) {
-            fprintf(stderr, "upstream: out of memory\n");
-            abort();
-        }
-        text->data = data;
-        text->capacity = capacity;
-    }
-    return text->data + text->size;
-}
-
-static void text_add(struct text *text, const void *data, size_t size)
-{
-    if (size == 0)
-        return;
-    memcpy(text_room(text, size), data, size);
-    text->size += size;
-}
-
-static void text_string(struct text *text, const char *string)
-{
-    text_add(text, string, strlen(string));
-}
-
-static void text_number(struct text *text, uint64_t number)
-{
-    char digits[24];
-    int size = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
-    text_add(text, digits, (size_t)size);
-}
-
-/* A JSON string; bytes that are no printable ASCII as \u00XX. */
-static void text_json(struct text *text, struct span value)
-{
-    text_add(text, "\"", 1);
-    for (size_t i = 0; i < value.size; i++) {
-        unsigned char c = (unsigned char)value.data[i];
-        if (c == '"' || c == '\\') {
-            char pair[2] = {'\\', (char)c};
-            text_add(text, pair, 2);
-        } else if (c < 0x20 || c > 0x7e) {
-            char escape[8];
-            snprintf(escape, sizeof escape, "\\u%04x", c);
-            text_add(text, escape, 6);
-        } else {
-            text_add(text, &value.data[i], 1);
-        }
-    }
-    text_add(text, "\"", 1);
-}
-
-static void text_drop(struct text *text, size_t size)
-{
-    text->size -= size;
-    if (text->size > 0)
-        memmove(text->data, text->data + size, text->size);
-}
 
 /* ---- connections ---- */
 
@@ -235,38 +135,6 @@ static const char *reason_of(unsigned status)
     default:
         return "Status";
     }
-}
-
-static bool span_is(struct span a, const char *b)
-{
-    return a.size == strlen(b) && strncasecmp(a.data, b, a.size) == 0;
-}
-
-/* The next header line of a head from *position; false at the end. */
-static bool next_header(const struct text *head, size_t *position, struct span *ret_name,
-                        struct span *ret_value)
-{
-    const char *line = head->data + *position;
-    const char *end = memchr(line, '\r', head->size - *position);
-    if (end == NULL || end == line)
-        return false;
-    const char *colon = memchr(line, ':', (size_t)(end - line));
-    *position = (size_t)(end - head->data) + 2;
-    if (colon == NULL)
-        return false;
-    *ret_name = (struct span){line, (size_t)(colon - line)};
-    for (colon++; colon < end && (*colon == ' ' || *colon == '\t'); colon++)
-        ;
-    while (end > colon && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    *ret_value = (struct span){colon, (size_t)(end - colon)};
-    return true;
-}
-
-static size_t head_first_header(const struct text *head)
-{
-    const char *end = memchr(head->data, '\n', head->size);
-    return end == NULL ? head->size : (size_t)(end - head->data) + 1;
 }
 
 static void tell_request(struct connection *connection, struct text *body)
@@ -427,173 +295,6 @@ static void request_ready(struct connection *connection)
     answer(connection);
 }
 
-/* ---- requests ---- */
-
-static uint64_t number_of(struct span value)
-{
-    uint64_t number = 0;
-    for (size_t i = 0; i < value.size && value.data[i] >= '0' && value.data[i] <= '9'; i++)
-        number = number * 10 + (uint64_t)(value.data[i] - '0');
-    return number;
-}
-
-static bool chance(double rate)
-{
-    return rate > 0 && (double)random() / ((double)RAND_MAX + 1) < rate;
-}
-
-static void turn_knob(struct request *request, struct span name, struct span value)
-{
-    bool yes = value.size > 0 && value.data[0] != '0';
-    if (span_is(name, "latency"))
-        request->latency_ms = number_of(value);
-    else if (span_is(name, "status")) {
-        uint64_t status = number_of(value);
-        if (status >= 200 && status <= 599)
-            request->status = (unsigned)status;
-    } else if (span_is(name, "size")) {
-        request->size = number_of(value);
-        if (request->size > ECHO_LIMIT)
-            request->size = ECHO_LIMIT;
-        request->has_size = true;
-    } else if (span_is(name, "hang"))
-        request->hang = yes;
-    else if (span_is(name, "chunked"))
-        request->chunked = yes;
-    else if (span_is(name, "close"))
-        request->close = yes;
-    else if (span_is(name, "reset"))
-        request->reset = yes;
-    else if (span_is(name, "echo"))
-        request->echo = yes;
-}
-
-static void read_knobs(struct request *request)
-{
-    const char *query = memchr(request->target.data, '?', request->target.size);
-    struct span path = request->target;
-    if (query != NULL)
-        path.size = (size_t)(query - path.data);
-    if (span_is(path, "/healthz")) {
-        request->health = true;
-        request->status = 200;
-        return;
-    }
-    request->latency_ms = server.latency_ms;
-    request->size = server.size;
-    request->has_size = server.has_size;
-    request->status = chance(server.error_rate) ? 503 : 200;
-    request->hang = chance(server.hang_rate);
-    if (query == NULL)
-        return;
-    const char *end = request->target.data + request->target.size;
-    for (const char *at = query + 1; at < end;) {
-        const char *stop = memchr(at, '&', (size_t)(end - at));
-        if (stop == NULL)
-            stop = end;
-        const char *equals = memchr(at, '=', (size_t)(stop - at));
-        if (equals != NULL)
-            turn_knob(request, (struct span){at, (size_t)(equals - at)},
-                      (struct span){equals + 1, (size_t)(stop - equals - 1)});
-        at = stop + 1;
-    }
-}
-
-/* From a whole head in connection->head. False: not for us. */
-static bool read_head(struct connection *connection, bool *ret_continue)
-{
-    struct request *request = &connection->request;
-    struct text *head = &connection->head;
-    struct span name, value;
-    const char *end = memchr(head->data, '\r', head->size);
-    const char *space = memchr(head->data, ' ', head->size);
-
-    *request = (struct request){.keep_alive = true};
-    *ret_continue = false;
-    if (end == NULL || space == NULL || space > end)
-        return false;
-    request->method = (struct span){head->data, (size_t)(space - head->data)};
-    const char *target = space + 1;
-    space = memchr(target, ' ', (size_t)(end - target));
-    if (space == NULL || end - space != 9 || memcmp(space, " HTTP/1.", 8) != 0)
-        return false;
-    request->target = (struct span){target, (size_t)(space - target)};
-    request->is_http10 = space[8] == '0';
-    request->keep_alive = !request->is_http10;
-    request->is_head = span_is(request->method, "HEAD");
-    for (size_t at = head_first_header(head); next_header(head, &at, &name, &value);) {
-        if (span_is(name, "content-length")) {
-            request->left = number_of(value);
-            request->body = request->left > 0 ? BODY_LENGTH : BODY_NONE;
-        } else if (span_is(name, "transfer-encoding")) {
-            request->body = BODY_CHUNK_SIZE;
-        } else if (span_is(name, "connection")) {
-            if (span_is(value, "close"))
-                request->keep_alive = false;
-            else if (span_is(value, "keep-alive"))
-                request->keep_alive = true;
-        } else if (span_is(name, "expect")) {
-            *ret_continue = span_is(value, "100-continue");
-        }
-    }
-    read_knobs(request);
-    return true;
-}
-
-static void take_body(struct connection *connection, const char *data, size_t size)
-{
-    connection->request.body_size += size;
-    if (connection->request.echo && connection->body.size + size <= ECHO_LIMIT)
-        text_add(&connection->body, data, size);
-}
-
-/* Takes body bytes; returns how many, or SIZE_MAX for nonsense. Body NONE: all there. */
-static size_t read_body(struct connection *connection, const char *data, size_t size)
-{
-    struct request *request = &connection->request;
-    size_t used = 0;
-    while (used < size && request->body != BODY_NONE) {
-        const char *at = data + used;
-        size_t left = size - used;
-        const char *end;
-        switch (request->body) {
-        case BODY_LENGTH:
-        case BODY_CHUNK:
-            if (left > request->left)
-                left = (size_t)request->left;
-            take_body(connection, at, left);
-            used += left;
-            request->left -= left;
-            if (request->left == 0)
-                request->body = request->body == BODY_LENGTH ? BODY_NONE : BODY_CHUNK_END;
-            break;
-        case BODY_CHUNK_SIZE:
-        case BODY_CHUNK_END:
-        case BODY_TRAILER:
-            end = memchr(at, '\n', left);
-            if (end == NULL)
-                return left > 256 ? SIZE_MAX : used;
-            used += (size_t)(end - at) + 1;
-            if (request->body == BODY_CHUNK_END) {
-                request->body = BODY_CHUNK_SIZE;
-            } else if (request->body == BODY_TRAILER) {
-                if (end - at <= 1)
-                    request->body = BODY_NONE;
-            } else {
-                char *stop;
-                request->left = strtoull(at, &stop, 16);
-                if (stop == at)
-                    return SIZE_MAX;
-                request->body = request->left == 0 ? BODY_TRAILER : BODY_CHUNK;
-            }
-            break;
-        case BODY_NONE:
-            break;
-        }
-    }
-    return used;
-}
-
 /* Serves what stands in connection->in, as far as it goes. */
 static void connection_run(struct connection *connection)
 {
@@ -613,7 +314,8 @@ static void connection_run(struct connection *connection)
             connection->head.size = 0;
             text_add(&connection->head, in->data, size);
             text_drop(in, size);
-            if (!read_head(connection, &wants_continue)) {
+            if (!read_head(&connection->request, &connection->head, &server.knobs,
+                           &wants_continue)) {
                 connection_close(connection);
                 return;
             }
@@ -625,7 +327,8 @@ static void connection_run(struct connection *connection)
             }
         }
         if (connection->request.body != BODY_NONE) {
-            size_t used = read_body(connection, in->data, in->size);
+            size_t used =
+                read_body(&connection->request, &connection->body, in->data, in->size);
             if (used == SIZE_MAX) {
                 connection_close(connection);
                 return;
@@ -748,17 +451,17 @@ int main(int argc, char **argv)
             server.name = optarg;
             break;
         case 't':
-            server.latency_ms = strtoull(optarg, NULL, 10);
+            server.knobs.latency_ms = strtoull(optarg, NULL, 10);
             break;
         case 'e':
-            server.error_rate = strtod(optarg, NULL);
+            server.knobs.error_rate = strtod(optarg, NULL);
             break;
         case 'g':
-            server.hang_rate = strtod(optarg, NULL);
+            server.knobs.hang_rate = strtod(optarg, NULL);
             break;
         case 's':
-            server.size = strtoull(optarg, NULL, 10);
-            server.has_size = true;
+            server.knobs.size = strtoull(optarg, NULL, 10);
+            server.knobs.has_size = true;
             break;
         case 'h':
             usage();
@@ -768,7 +471,7 @@ int main(int argc, char **argv)
         }
     }
     if (listen_on == NULL || optind < argc || strpbrk(server.name, "\r\n") != NULL ||
-        server.size > ECHO_LIMIT)
+        server.knobs.size > ECHO_LIMIT)
         return usage();
     if (!parse_listen(listen_on, &address)) {
         fprintf(stderr, "upstream: '%s' is no address: numbers only, as 127.0.0.1:9001\n",
