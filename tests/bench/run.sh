@@ -1,15 +1,15 @@
 #!/bin/bash
 # run.sh: the benchmarks, by workload; `./run bench` calls it.
 #
-#     GW_BIN=DIR tests/bench/run.sh [W1…]
+#     GW_BIN=DIR tests/bench/run.sh [W1|consensus|consensus-PART…]
 #
-# Starts one node with one worker (gwd of GW_BIN, a cluster of one) and hands it
-# to the workload's script. Workloads that have no script yet are named and
-# skipped. Ends with lines `RATIO WORKLOAD PEER X.XX`: ours divided by theirs.
+# W1 to W11 start one node with one worker (gwd of GW_BIN, a cluster of one) and hand it
+# to the workload's script; `consensus` starts three nodes (consensus.sh has its parts).
+# Workloads that have no script yet are named and skipped. Ends with lines `RATIO WORKLOAD PEER X.XX`: ours divided by theirs.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${GW_BIN:?GW_BIN names the directory of gwd, gwctl and upstream}
-[ $# -gt 0 ] || set -- W1
+[ $# -gt 0 ] || set -- W1 consensus
 dir=$(mktemp -d) node=
 end_all() {
     [ -z "$node" ] || { kill -INT "$node" 2>/dev/null; wait "$node" 2>/dev/null; }
@@ -66,6 +66,8 @@ for workload in "$@"; do
         [ -n "$node" ] || start_node || exit 1
         GW_URL=http://127.0.0.1:$port/ GW_PID=$node UP_PORT=$up "$here/w1.sh" "${bin%/bin}" "${GW_ROUNDS:-7}" "${GW_SECONDS:-2}" || status=1
         ;;
+    consensus) "$here/consensus.sh" || status=1 ;;
+    consensus-*) "$here/consensus.sh" "${workload#consensus-}" || status=1 ;;
     W[2-9] | W1[01] | W5r | W8t) echo "$workload: not built yet, skipped" ;;
     *)
         echo "bench: unknown workload '$workload'" >&2
