@@ -15,6 +15,8 @@ struct client;
 struct answer {
     int status;
     char etag[32], revision[24], lag[32];
+    char laggards[1024]; /* nodes that do not serve the change yet */
+    uint64_t elapsed_ms; /* from question to answer, by send_ask */
     struct buffer body;
     struct arena arena;
     struct value *root; /* the body as a tree; NULL when it is no JSON */

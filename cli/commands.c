@@ -45,15 +45,23 @@ const struct option global_options[] = {
         "--if-needed", 0, NULL, "Succeed when the directory already is that node."    \
     }
 
+#define CHANGES                                                               \
+    {"--dry-run", 0, NULL, "Check and say what would change."},               \
+        {"--if-revision", 0, "R",                                             \
+         "Only if nothing touched here changed after this revision."},        \
+        {"--wait", 0, "WHOM",                                                 \
+         "quorum: committed; region, all: every live node there serves it."}, \
+        {"--request-id", 0, "ID",                                             \
+         "The same id is carried out once, however often it is sent."},       \
+    {                                                                         \
+        "--message", 'm', "TEXT", "Why, for the history."                     \
+    }
+
 static const struct option apply_options[] = {
     FILES,
     SELECTOR,
     {"--prune", 0, NULL, "Delete what the selector matches and the files do not hold."},
-    {"--dry-run", 0, NULL, "Check and say what would change."},
-    {"--if-revision", 0, "R", "Only if nothing touched here changed after this revision."},
-    {"--wait", 0, "WHOM", "quorum: committed; all: every live node serves it."},
-    {"--request-id", 0, "ID", "The same id is carried out once, however often it is sent."},
-    {"--message", 'm', "TEXT", "Why, for the history."},
+    CHANGES,
     VARIABLES,
     {0},
 };
@@ -69,8 +77,7 @@ static const struct option get_options[] = {
     SELECTOR,
     {"--effective", 0, NULL, "With every default, and for a Route the policy in force."},
     {0}};
-static const struct option delete_options[] = {
-    {"--if-revision", 0, "R", "Only if it did not change after this revision."}, {0}};
+static const struct option change_options[] = {CHANGES, {0}};
 static const struct option export_options[] = {
     SELECTOR, {"--dir", 0, "DIR", "One file per object instead of standard output."}, {0}};
 static const struct option explain_options[] = {
@@ -128,7 +135,7 @@ const struct command commands[] = {
     {"apply", "", 0, 0, "Apply files as one transaction.", apply_options, run_apply},
     {"get", "KIND|all [NAME]", 1, 2, "Print objects.", get_options, run_get},
     {"describe", "KIND NAME", 2, 2, "Print one object for people.", NULL, run_describe},
-    {"delete", "KIND NAME…", 2, -1, "Delete objects.", delete_options, run_delete},
+    {"delete", "KIND NAME…", 2, -1, "Delete objects.", change_options, run_delete},
     {"export", "", 0, 0, "Print everything as files to apply again.", export_options,
      run_export},
     {"schema", "KIND[.PATH]", 1, 1, "Explain the fields of a kind.", NULL, run_schema},

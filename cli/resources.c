@@ -1,6 +1,6 @@
 /* get, describe, delete, export, schema: objects one by one and all together. */
-#include "cli/client.h"
 #include "cli/output.h"
+#include "cli/send.h"
 #include "model/resource.h"
 #include "pki/keyfile.h"
 
@@ -270,29 +270,15 @@ int run_describe(struct invocation *invocation)
     return EXIT_OK;
 }
 
-int run_delete(struct invocation *invocation)
+/* One transaction, so that deleting several is all or nothing. */
+static void write_deletes(struct buffer *body, const struct invocation *invocation,
+                          enum kind kind)
 {
-    enum kind kind = kind_by_name(slice_from_string(invocation->arguments[0]));
-    const char *if_revision = option_value(invocation, "--if-revision");
-    struct client *client;
-    struct buffer body, target;
-    struct answer answer;
-    struct error err = ERROR_NONE;
+    const char *message = option_value(invocation, "--message");
     struct emit emit;
 
-    if (kind == KIND_NONE)
-        return unknown_kind(invocation->arguments[0]);
-    int exit_code = client_open(invocation, &client);
-    if (exit_code != EXIT_OK)
-        return exit_code;
-    /* One transaction, so that deleting several is all or nothing. */
-    buffer_init(&body, 0);
-    buffer_init(&target, 8192);
-    emit_init(&emit, &body, false);
+    emit_init(&emit, body, false);
     emit_object(&emit);
-    emit_key(&emit, "objects");
-    emit_array(&emit);
-    emit_array_end(&emit);
     emit_key(&emit, "delete");
     emit_array(&emit);
     for (int i = 1; i < invocation->argument_count; i++) {
@@ -304,30 +290,27 @@ int run_delete(struct invocation *invocation)
         emit_object_end(&emit);
     }
     emit_array_end(&emit);
+    if (message != NULL) {
+        emit_key(&emit, "message");
+        emit_cstring(&emit, message);
+    }
     emit_object_end(&emit);
-    buffer_append_slice(&target, SLICE("/v1/apply"));
-    if (if_revision != NULL) {
-        buffer_append_slice(&target, SLICE("?ifRevision="));
-        target_encode(&target, slice_from_string(if_revision));
-    }
-    struct call call = {
-        .method = "POST", .target = buffer_slice(&target), .body = buffer_slice(&body)};
-    if (client_call(client, &call, &answer, &err) != GW_OK) {
-        exit_code = fail_error(&err, "gwctl cluster status");
-    } else {
-        if (answer.status >= 300)
-            exit_code = answer_fail(invocation, &answer);
-        else if (!output_tree(invocation, answer.root)) {
-            for (int i = 1; i < invocation->argument_count; i++)
-                printf("%s/%s deleted\n", kind_word(kind), invocation->arguments[i]);
-            if (!invocation->quiet)
-                printf("revision %.*s\n", SLICE_ARG(value_text(answer.root, "revision")));
-        }
-        answer_free(&answer);
-    }
-    buffer_deinit(&body);
-    buffer_deinit(&target);
-    client_close(client);
+}
+
+int run_delete(struct invocation *invocation)
+{
+    enum kind kind = kind_by_name(slice_from_string(invocation->arguments[0]));
+    struct send send;
+
+    if (kind == KIND_NONE)
+        return unknown_kind(invocation->arguments[0]);
+    int exit_code = send_check(invocation);
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    send_init(&send, invocation, "POST", "/v1/apply");
+    write_deletes(&send.body, invocation, kind);
+    exit_code = send_run(&send);
+    send_deinit(&send);
     return exit_code;
 }
 

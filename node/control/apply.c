@@ -3,12 +3,11 @@
 #include "base/log.h"
 #include "model/units.h"
 #include "node/control/admin.h"
+#include "node/control/laggards.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define WAIT_MAX_MS 60000
 
 /* ---- the answer ---- */
 
@@ -105,62 +104,19 @@ static void reply_applied(struct request *request)
     request_reply(request, 200, buffer_slice(&request->out));
 }
 
-/* ---- waiting for all nodes, ?wait=MS ---- */
-
-static bool all_serve(const struct member_list *list, uint64_t revision)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        const struct member_line *line = &list->lines[i];
-        if (line->is_reachable && (!line->has_status || line->served < revision))
-            return false;
-    }
-    return true;
-}
-
-void laggards_check(struct control *control)
-{
-    struct list_link ready;
-    struct list_link *first;
-    struct member_list list;
-
-    if (list_is_empty(&control->laggards))
-        return;
-    members_gather(control, &list);
-    list_init(&ready);
-    list_each (&control->laggards, link) {
-        struct request *request = container_of(link, struct request, lag_link);
-        if (all_serve(&list, request->wait_revision) ||
-            control_now_ms(control) >= request->deadline_ms) {
-            list_remove(link);
-            list_append(&ready, link);
-        }
-    }
-    while ((first = list_take_first(&ready)) != NULL)
-        reply_applied(container_of(first, struct request, lag_link));
-}
-
 static void written(struct request *request)
 {
     struct write *write = request->write;
-    struct slice text;
-    uint64_t wait_ms;
 
     request->control->writes_total++;
     if (write->changed_count != 0 && !write->dry_run)
         log_event(LOG_INFO, "control", "configuration applied",
                   LOG_U64("revision", write->revision), LOG_SLICE("actor", request->actor),
                   LOG_U64("objects", write->changed_count));
-    if (write->dry_run || !request_query(request, "wait", &text) ||
-        !slice_parse_u64(text, &wait_ms) || wait_ms == 0) {
+    if (write->dry_run)
         reply_applied(request);
-        return;
-    }
-    if (wait_ms > WAIT_MAX_MS)
-        wait_ms = WAIT_MAX_MS;
-    request->wait_revision = write->revision;
-    request->deadline_ms = control_now_ms(request->control) + wait_ms;
-    list_append(&request->control->laggards, &request->lag_link);
-    laggards_check(request->control);
+    else
+        laggards_wait(request, write->revision, reply_applied);
 }
 
 /* ---- from the proposer ---- */
@@ -320,20 +276,24 @@ static void begin(struct request *request)
 
 void apply_post(struct request *request)
 {
-    request_at_leader(request, begin);
+    if (laggards_read(request))
+        request_at_leader(request, begin);
 }
 
 void apply_put(struct request *request)
 {
-    request_at_leader(request, begin);
+    if (laggards_read(request))
+        request_at_leader(request, begin);
 }
 
 void apply_patch(struct request *request)
 {
-    request_at_leader(request, begin);
+    if (laggards_read(request))
+        request_at_leader(request, begin);
 }
 
 void apply_delete(struct request *request)
 {
-    request_at_leader(request, begin);
+    if (laggards_read(request))
+        request_at_leader(request, begin);
 }

@@ -149,13 +149,14 @@ static bool request_decode(struct request *request, struct slice payload)
 }
 
 static void encode_answer(struct buffer *out, unsigned status, const char *etag,
-                          uint64_t revision, struct slice body)
+                          uint64_t revision, struct slice laggards, struct slice body)
 {
-    pack_array(out, 4);
+    pack_array(out, 5);
     pack_u64(out, status);
     pack_text(out, slice_from_string(etag));
     pack_u64(out, revision);
     pack_bytes(out, body);
+    pack_text(out, laggards);
 }
 
 struct request *request_from_forwarded(struct control *control,
@@ -246,7 +247,7 @@ static void reply_typed(struct request *request, unsigned status, const char *ty
     if (request->forwarded != NULL) {
         struct buffer answer;
         buffer_init(&answer, 0);
-        encode_answer(&answer, status, request->etag, revision, body);
+        encode_answer(&answer, status, request->etag, revision, request->laggards, body);
         control_answer(control, request->forwarded, buffer_slice(&answer));
         buffer_deinit(&answer);
         request_free(request);
@@ -254,7 +255,7 @@ static void reply_typed(struct request *request, unsigned status, const char *ty
     }
 
     char revision_text[24], lag_text[40], etag[32];
-    struct http_field fields[6];
+    struct http_field fields[8];
     size_t count = 0;
     snprintf(revision_text, sizeof revision_text, "%llu", (unsigned long long)revision);
     fields[count++] = (struct http_field){SLICE("content-type"), slice_from_string(type)};
@@ -268,6 +269,8 @@ static void reply_typed(struct request *request, unsigned status, const char *ty
     if (request->allow[0] != '\0')
         fields[count++] =
             (struct http_field){SLICE("allow"), slice_from_string(request->allow)};
+    if (request->laggards.size != 0)
+        fields[count++] = (struct http_field){SLICE("gw-laggards"), request->laggards};
     if (request->is_stale) {
         snprintf(lag_text, sizeof lag_text, "%llums", (unsigned long long)lag_ms(control));
         fields[count++] = (struct http_field){SLICE("gw-lag"), slice_from_string(lag_text)};
@@ -396,7 +399,7 @@ static void not_leader(struct request *request)
     struct buffer answer;
 
     buffer_init(&answer, 64);
-    encode_answer(&answer, 0, "", 0, (struct slice){0});
+    encode_answer(&answer, 0, "", 0, (struct slice){0}, (struct slice){0});
     control_answer(request->control, request->forwarded, buffer_slice(&answer));
     buffer_deinit(&answer);
     request_free(request);
@@ -446,6 +449,7 @@ static void take_answer(struct request *request, struct slice payload)
     if (!wire_read_array(&wire, &count) || count < 4 || !wire_read_u64(&wire, &status) ||
         !wire_read_string(&wire, &etag) || !wire_read_u64(&wire, &revision) ||
         !wire_read_string(&wire, &body) ||
+        (count > 4 && !wire_read_string(&wire, &request->laggards)) ||
         (status != 0 && (status < 200 || status > 599))) {
         request_fail(request, GW_UNKNOWN_OUTCOME,
                      "the leader's answer does not decode; the change may have been made");
@@ -507,9 +511,9 @@ void request_at_leader(struct request *request, request_fn next)
         return;
     }
     struct buffer payload;
-    uint64_t left_ms = request_left_ms(request);
+    uint64_t left_ms = request_left_ms(request) + request->wait_ms;
     if (request->body.size > CONTROL_LARGE_BODY && control_leader(control) != 0)
-        left_ms = CONTROL_LONG_WAIT_MS;
+        left_ms = CONTROL_LONG_WAIT_MS + request->wait_ms;
     buffer_init(&payload, 0);
     request_encode(request, &payload);
     control->forwards_total++;

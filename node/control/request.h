@@ -16,7 +16,7 @@ typedef void (*request_fn)(struct request *request);
 
 struct request {
     struct list_link link;
-    struct list_link lag_link; /* while it waits for all nodes to serve */
+    struct list_link lag_link; /* while it waits for an index, or for others to serve */
     struct control *control;
     struct http_call *call;             /* or */
     struct member_forwarded *forwarded; /* from another node; never forwarded again */
@@ -51,7 +51,13 @@ struct request {
     struct error err;
     struct slice selector;
     enum kind kind;
-    uint64_t wait_revision;
+
+    /* laggards.c */
+    uint64_t wait_ms, wait_revision;
+    struct slice wait_region; /* empty: all */
+    uint64_t *awaited;        /* node ids, in the arena */
+    size_t awaited_count;
+    struct slice laggards; /* names, for the answer's header; empty: none */
 };
 
 /* From the HTTP server. */

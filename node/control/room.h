@@ -90,7 +90,7 @@ struct control {
 
     struct http_server *admin, *status;
     struct list_link waiting;  /* struct wait: for an index to be visible here */
-    struct list_link laggards; /* struct request: for all nodes to serve */
+    struct list_link laggards; /* struct request: for others to serve */
     struct list_link requests; /* struct request, all of them */
     size_t request_count, body_bytes;
     uint64_t requests_total, requests_refused, writes_total, forwards_total;
@@ -157,7 +157,7 @@ enum result status_open(struct control *control, struct error *err);
 /* gauges.c */
 void gauges_update(struct control *control);
 
-/* apply.c: requests that wait for all nodes to serve what they changed. */
+/* laggards.c: requests that wait for others to serve what they changed. */
 void laggards_check(struct control *control);
 
 /* forward.c: another node's request, or a joiner's. */
