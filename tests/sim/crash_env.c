@@ -1,30 +1,19 @@
-/* Tables are sorted arrays of shared rows, copied when a transaction first
- * writes to them: a copy is a few hundred pointers here, and reading needs no
- * care at all. Rows are freed with the last version that holds them. */
+/* Transactions over versions of tables (rows.c), and the faults of the disk. */
 #include "tests/sim/crash_env.h"
+
+#include "tests/sim/rows.h"
 
 #include <stdlib.h>
 
-struct row {
-    unsigned references;
-    uint32_t key_size, value_size;
-    char bytes[]; /* key, then value; both from aligned starts */
-};
-
-struct table_version {
-    unsigned references;
-    size_t count, capacity;
-    struct row **rows;
-};
-
 struct version {
-    struct table_version *tables[ENV_TABLES]; /* owned references; NULL: empty */
+    struct rows *tables[ENV_TABLES]; /* owned references; NULL: empty */
 };
 
 struct env {
     struct version committed, durable;
     struct txn *writing;
-    bool is_broken;
+    bool is_broken, is_full, is_dead, is_lying;
+    unsigned fail_in, die_in; /* disk operations; 0: never */
     uint64_t commits, durable_commits;
 };
 
@@ -39,69 +28,20 @@ struct cursor {
     struct txn *txn;
     enum env_table table;
     struct row *row; /* owned reference: where we are */
-    size_t index;
+    struct rows_place place;
     unsigned changes;
 };
 
-static size_t aligned(size_t size)
-{
-    return (size + 7) & ~(size_t)7;
-}
-
-static struct slice row_key(const struct row *row)
-{
-    return slice_of(row->bytes, row->key_size);
-}
-
-static struct slice row_value(const struct row *row)
-{
-    return slice_of(row->bytes + aligned(row->key_size), row->value_size);
-}
-
-static struct row *row_new(struct slice key, struct slice value)
-{
-    struct row *row = malloc(sizeof *row + aligned(key.size) + value.size + 1);
-
-    if (row == NULL)
-        abort();
-    row->references = 1;
-    row->key_size = (uint32_t)key.size;
-    row->value_size = (uint32_t)value.size;
-    memcpy(row->bytes, key.data, key.size);
-    if (value.size > 0)
-        memcpy(row->bytes + aligned(key.size), value.data, value.size);
-    return row;
-}
-
-static void row_unref(struct row *row)
-{
-    if (row != NULL && --row->references == 0)
-        free(row);
-}
-
-static void table_unref(struct table_version *table)
-{
-    if (table == NULL || --table->references > 0)
-        return;
-    for (size_t i = 0; i < table->count; i++)
-        row_unref(table->rows[i]);
-    free(table->rows);
-    free(table);
-}
-
 static void version_share(struct version *to, const struct version *from)
 {
-    for (int i = 0; i < ENV_TABLES; i++) {
-        to->tables[i] = from->tables[i];
-        if (to->tables[i] != NULL)
-            to->tables[i]->references++;
-    }
+    for (int i = 0; i < ENV_TABLES; i++)
+        to->tables[i] = rows_ref(from->tables[i]);
 }
 
 static void version_drop(struct version *version)
 {
     for (int i = 0; i < ENV_TABLES; i++) {
-        table_unref(version->tables[i]);
+        rows_unref(version->tables[i]);
         version->tables[i] = NULL;
     }
 }
@@ -109,63 +49,6 @@ static void version_drop(struct version *version)
 static bool is_numbered(enum env_table table)
 {
     return table == ENV_LOG || table == ENV_CONF || table == ENV_HISTORY;
-}
-
-/* LMDB's order: of numbers for the tables keyed by u64, of bytes for the others. */
-static int compare(enum env_table table, struct slice a, struct slice b)
-{
-    uint64_t x, y;
-
-    if (!is_numbered(table) || a.size != 8 || b.size != 8)
-        return slice_compare(a, b);
-    memcpy(&x, a.data, 8);
-    memcpy(&y, b.data, 8);
-    return x < y ? -1 : x > y;
-}
-
-/* The first row not below `key`. */
-static size_t lower_bound(const struct table_version *version, enum env_table table,
-                          struct slice key, bool *ret_found)
-{
-    size_t low = 0, high = version != NULL ? version->count : 0;
-
-    *ret_found = false;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = compare(table, row_key(version->rows[middle]), key);
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-        *ret_found = *ret_found || order == 0;
-    }
-    return low;
-}
-
-/* A table this transaction may change. */
-static struct table_version *writable(struct txn *txn, enum env_table table)
-{
-    struct table_version *old = txn->at.tables[table], *copy;
-
-    txn->changes++;
-    if (old != NULL && old->references == 1)
-        return old;
-    copy = calloc(1, sizeof *copy);
-    if (copy == NULL)
-        abort();
-    copy->references = 1;
-    copy->count = old != NULL ? old->count : 0;
-    copy->capacity = copy->count + 32;
-    copy->rows = malloc(copy->capacity * sizeof(struct row *));
-    if (copy->rows == NULL)
-        abort();
-    for (size_t i = 0; i < copy->count; i++) {
-        copy->rows[i] = old->rows[i];
-        copy->rows[i]->references++;
-    }
-    table_unref(old);
-    txn->at.tables[table] = copy;
-    return copy;
 }
 
 struct env *crash_env_new(void)
@@ -185,16 +68,16 @@ void crash_env_free(struct env *env)
     free(env);
 }
 
-void crash_env_crash(struct env *env, bool power)
+void crash_env_crash(struct env *env, enum crash_kind kind)
 {
     txn_abort(env->writing);
-    env->is_broken = false;
-    if (power) {
+    env->is_broken = env->is_dead = false;
+    env->fail_in = env->die_in = 0;
+    if (kind == CRASH_POWER) {
         version_drop(&env->committed);
         version_share(&env->committed, &env->durable);
         env->commits = env->durable_commits;
     } else {
-        /* The page cache survives, so whatever was committed will be written. */
         version_drop(&env->durable);
         version_share(&env->durable, &env->committed);
         env->durable_commits = env->commits;
@@ -206,6 +89,31 @@ void crash_env_break(struct env *env, bool is_broken)
     env->is_broken = is_broken;
 }
 
+void crash_env_fill(struct env *env, bool is_full)
+{
+    env->is_full = is_full;
+}
+
+void crash_env_fail_at(struct env *env, unsigned nth)
+{
+    env->fail_in = nth;
+}
+
+void crash_env_die_at(struct env *env, unsigned nth)
+{
+    env->die_in = nth;
+}
+
+bool crash_env_is_dead(const struct env *env)
+{
+    return env->is_dead;
+}
+
+void crash_env_lie(struct env *env, bool is_lying)
+{
+    env->is_lying = is_lying;
+}
+
 uint64_t crash_env_commits(const struct env *env)
 {
     return env->commits;
@@ -214,6 +122,25 @@ uint64_t crash_env_commits(const struct env *env)
 uint64_t crash_env_durable(const struct env *env)
 {
     return env->durable_commits;
+}
+
+/* One operation of the disk: whether it happens. */
+static bool disk_turns(struct env *env)
+{
+    if (env->die_in > 0 && --env->die_in == 0)
+        env->is_dead = true;
+    if (env->fail_in > 0 && --env->fail_in == 0)
+        env->is_broken = true;
+    return !env->is_dead && !env->is_broken && !env->is_full;
+}
+
+static void make_durable(struct env *env)
+{
+    if (env->is_lying)
+        return;
+    version_drop(&env->durable);
+    version_share(&env->durable, &env->committed);
+    env->durable_commits = env->commits;
 }
 
 enum result env_open(const struct env_options *options, struct env **ret_env,
@@ -229,7 +156,7 @@ void env_close(struct env *env)
     (void)env;
 }
 
-static struct txn *txn_new(struct env *env, bool is_write)
+static struct txn *txn_new(struct env *env, const struct version *at, bool is_write)
 {
     struct txn *txn = calloc(1, sizeof *txn);
 
@@ -237,13 +164,18 @@ static struct txn *txn_new(struct env *env, bool is_write)
         abort();
     txn->env = env;
     txn->is_write = is_write;
-    version_share(&txn->at, &env->committed);
+    version_share(&txn->at, at);
     return txn;
+}
+
+void crash_env_begin_durable(struct env *env, struct txn **ret_txn)
+{
+    *ret_txn = txn_new(env, &env->durable, false);
 }
 
 enum result env_begin_read(struct env *env, struct txn **ret_txn)
 {
-    *ret_txn = txn_new(env, false);
+    *ret_txn = txn_new(env, &env->committed, false);
     return GW_OK;
 }
 
@@ -251,7 +183,9 @@ enum result env_begin_write(struct env *env, struct txn **ret_txn)
 {
     if (env->writing != NULL)
         abort(); /* a second writer would wait for ever */
-    env->writing = *ret_txn = txn_new(env, true);
+    if (!disk_turns(env))
+        return GW_IO;
+    env->writing = *ret_txn = txn_new(env, &env->committed, true);
     return GW_OK;
 }
 
@@ -259,13 +193,15 @@ enum result txn_commit(struct txn *txn)
 {
     struct env *env = txn->env;
 
-    if (env->is_broken) {
+    /* The data and a flush, which carries the meta page before; then our meta page. */
+    bool has_data = disk_turns(env);
+    if (has_data)
+        make_durable(env);
+    if (!has_data || !disk_turns(env)) {
         txn_abort(txn);
         return GW_IO;
     }
-    version_drop(&env->durable);
-    env->durable = env->committed;
-    env->durable_commits = env->commits;
+    version_drop(&env->committed);
     env->committed = txn->at;
     env->commits++;
     env->writing = NULL;
@@ -285,11 +221,9 @@ void txn_abort(struct txn *txn)
 
 enum result env_sync(struct env *env)
 {
-    if (env->is_broken)
+    if (!disk_turns(env))
         return GW_IO;
-    version_drop(&env->durable);
-    version_share(&env->durable, &env->committed);
-    env->durable_commits = env->commits;
+    make_durable(env);
     return GW_OK;
 }
 
@@ -297,57 +231,35 @@ enum result txn_get(struct txn *txn, enum env_table table, struct slice key,
                     struct slice *ret_value)
 {
     bool found;
-    size_t index = lower_bound(txn->at.tables[table], table, key, &found);
+    struct rows_place place =
+        rows_find(txn->at.tables[table], is_numbered(table), key, &found);
 
     if (!found)
         return GW_NOT_FOUND;
-    *ret_value = row_value(txn->at.tables[table]->rows[index]);
+    *ret_value = row_value(rows_at(txn->at.tables[table], place));
     return GW_OK;
 }
 
 enum result txn_put(struct txn *txn, enum env_table table, struct slice key,
                     struct slice value)
 {
-    struct row *row = row_new(key, value);
-    struct table_version *version = writable(txn, table);
-    bool found;
-    size_t index = lower_bound(version, table, key, &found);
-
-    if (found) {
-        row_unref(version->rows[index]);
-        version->rows[index] = row;
-        return GW_OK;
-    }
-    if (version->count == version->capacity) {
-        version->capacity *= 2;
-        version->rows = realloc(version->rows, version->capacity * sizeof(struct row *));
-        if (version->rows == NULL)
-            abort();
-    }
-    memmove(version->rows + index + 1, version->rows + index,
-            (version->count - index) * sizeof(struct row *));
-    version->rows[index] = row;
-    version->count++;
+    txn->changes++;
+    txn->at.tables[table] = rows_put(txn->at.tables[table], is_numbered(table), key, value);
     return GW_OK;
 }
 
-static void remove_rows(struct table_version *version, size_t from, size_t to)
+static enum result delete_range(struct txn *txn, enum env_table table, struct slice low,
+                                struct slice high)
 {
-    for (size_t i = from; i < to; i++)
-        row_unref(version->rows[i]);
-    memmove(version->rows + from, version->rows + to,
-            (version->count - to) * sizeof(struct row *));
-    version->count -= to - from;
+    txn->changes++;
+    txn->at.tables[table] =
+        rows_delete(txn->at.tables[table], is_numbered(table), low, high);
+    return GW_OK;
 }
 
 enum result txn_delete(struct txn *txn, enum env_table table, struct slice key)
 {
-    bool found;
-    size_t index = lower_bound(txn->at.tables[table], table, key, &found);
-
-    if (found)
-        remove_rows(writable(txn, table), index, index + 1);
-    return GW_OK;
+    return delete_range(txn, table, key, key);
 }
 
 enum result txn_get_at(struct txn *txn, enum env_table table, uint64_t index,
@@ -365,50 +277,38 @@ enum result txn_put_at(struct txn *txn, enum env_table table, uint64_t index,
 enum result txn_delete_range(struct txn *txn, enum env_table table, uint64_t low,
                              uint64_t high)
 {
-    bool found;
-    size_t from =
-        lower_bound(txn->at.tables[table], table, slice_of(&low, sizeof low), &found);
-    size_t to =
-        lower_bound(txn->at.tables[table], table, slice_of(&high, sizeof high), &found) +
-        found;
-
-    if (from < to)
-        remove_rows(writable(txn, table), from, to);
-    return GW_OK;
+    return delete_range(txn, table, slice_of(&low, sizeof low),
+                        slice_of(&high, sizeof high));
 }
 
 enum result txn_clear(struct txn *txn, enum env_table table)
 {
-    struct table_version *version = writable(txn, table);
-
-    remove_rows(version, 0, version->count);
+    txn->changes++;
+    rows_unref(txn->at.tables[table]);
+    txn->at.tables[table] = NULL;
     return GW_OK;
 }
 
 enum result txn_count(struct txn *txn, enum env_table table, uint64_t *ret_count)
 {
-    *ret_count = txn->at.tables[table] != NULL ? txn->at.tables[table]->count : 0;
+    *ret_count = rows_count(txn->at.tables[table]);
     return GW_OK;
 }
 
-static enum result move_to(struct cursor *cursor, size_t index)
+static enum result move_to(struct cursor *cursor, struct rows_place place)
 {
-    const struct table_version *version = cursor->txn->at.tables[cursor->table];
+    struct row *row = rows_at(cursor->txn->at.tables[cursor->table], place);
 
     row_unref(cursor->row);
-    cursor->row = NULL;
+    cursor->row = row != NULL ? row_ref(row) : NULL;
     cursor->changes = cursor->txn->changes;
-    cursor->index = index;
-    if (version == NULL || index >= version->count)
-        return GW_NOT_FOUND;
-    cursor->row = version->rows[index];
-    cursor->row->references++;
-    return GW_OK;
+    cursor->place = place;
+    return row != NULL ? GW_OK : GW_NOT_FOUND;
 }
 
 /* As env.c does: without a row there is no cursor. */
-static enum result cursor_new(struct txn *txn, enum env_table table, size_t index,
-                              struct cursor **ret_cursor)
+static enum result cursor_new(struct txn *txn, enum env_table table,
+                              struct rows_place place, struct cursor **ret_cursor)
 {
     struct cursor *cursor = calloc(1, sizeof *cursor);
 
@@ -417,7 +317,7 @@ static enum result cursor_new(struct txn *txn, enum env_table table, size_t inde
     cursor->txn = txn;
     cursor->table = table;
     *ret_cursor = cursor;
-    if (move_to(cursor, index) == GW_OK)
+    if (move_to(cursor, place) == GW_OK)
         return GW_OK;
     cursor_close(cursor);
     *ret_cursor = NULL;
@@ -428,10 +328,12 @@ enum result cursor_open(struct txn *txn, enum env_table table, struct slice star
                         struct cursor **ret_cursor)
 {
     bool found;
-    size_t index =
-        start.size == 0 ? 0 : lower_bound(txn->at.tables[table], table, start, &found);
+    struct rows_place place =
+        start.size == 0
+            ? rows_first()
+            : rows_find(txn->at.tables[table], is_numbered(table), start, &found);
 
-    return cursor_new(txn, table, index, ret_cursor);
+    return cursor_new(txn, table, place, ret_cursor);
 }
 
 enum result cursor_open_at(struct txn *txn, enum env_table table, uint64_t start,
@@ -443,21 +345,17 @@ enum result cursor_open_at(struct txn *txn, enum env_table table, uint64_t start
 enum result cursor_open_last(struct txn *txn, enum env_table table,
                              struct cursor **ret_cursor)
 {
-    const struct table_version *version = txn->at.tables[table];
-
-    return cursor_new(txn, table,
-                      version != NULL && version->count > 0 ? version->count - 1 : SIZE_MAX,
-                      ret_cursor);
+    return cursor_new(txn, table, rows_last(txn->at.tables[table]), ret_cursor);
 }
 
 /* Where the row we stand on is, or would be, after edits. */
-static size_t place_of(struct cursor *cursor, bool *ret_found)
+static struct rows_place place_of(struct cursor *cursor, bool *ret_found)
 {
     *ret_found = true;
     if (cursor->changes == cursor->txn->changes)
-        return cursor->index;
-    return lower_bound(cursor->txn->at.tables[cursor->table], cursor->table,
-                       row_key(cursor->row), ret_found);
+        return cursor->place;
+    return rows_find(cursor->txn->at.tables[cursor->table], is_numbered(cursor->table),
+                     row_key(cursor->row), ret_found);
 }
 
 enum result cursor_next(struct cursor *cursor)
@@ -466,8 +364,9 @@ enum result cursor_next(struct cursor *cursor)
 
     if (cursor->row == NULL)
         return GW_NOT_FOUND;
-    size_t index = place_of(cursor, &found);
-    return move_to(cursor, index + found);
+    struct rows_place place = place_of(cursor, &found);
+    return move_to(cursor,
+                   found ? rows_next(cursor->txn->at.tables[cursor->table], place) : place);
 }
 
 enum result cursor_previous(struct cursor *cursor)
@@ -476,8 +375,13 @@ enum result cursor_previous(struct cursor *cursor)
 
     if (cursor->row == NULL)
         return GW_NOT_FOUND;
-    size_t index = place_of(cursor, &found);
-    return move_to(cursor, index == 0 ? SIZE_MAX : index - 1);
+    struct rows_place place = place_of(cursor, &found);
+    if (!rows_previous(cursor->txn->at.tables[cursor->table], &place)) {
+        row_unref(cursor->row);
+        cursor->row = NULL;
+        return GW_NOT_FOUND;
+    }
+    return move_to(cursor, place);
 }
 
 struct slice cursor_key(const struct cursor *cursor)

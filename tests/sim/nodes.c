@@ -175,7 +175,7 @@ void node_crash(struct sim_node *node, bool power)
     store_close(node->store);
     node->replica = NULL;
     node->store = NULL;
-    crash_env_crash(node->env, power);
+    crash_env_crash(node->env, power ? CRASH_POWER : CRASH_PROCESS);
     for (int i = 1; i <= sim->node_count; i++) {
         if (sim->nodes[i].is_alive)
             replica_link(sim->nodes[i].replica, (uint64_t)node->id, false);
