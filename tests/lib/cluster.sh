@@ -13,6 +13,7 @@
 # Node I: ${name[I]}, ${data[I]}, ${pid[I]}, ${proxy[I]}, ${admin[I]}, ${peer[I]}, ${health[I]}: ports.
 
 declare -a name=(- eu-1 us-1 ap-1 eu-2 us-2) region=(- eu us ap eu us)
+declare -a address=(- 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1) # of their peer ports
 declare -a data pid proxy admin peer health
 declare -A upstream_port upstream_pid
 nodes=0
@@ -37,6 +38,12 @@ cluster_close() {
         done
     fi
     rm -rf "$dir"
+}
+
+# at I COMMAND…: where node I's ports are reached. The lab of tests/lab has another way.
+at() {
+    shift
+    "$@"
 }
 
 gw() {
@@ -101,7 +108,7 @@ node_plan() {
 node_options() {
     local i=$1
     printf '%s\n' --data-dir "${data[i]}" --name "${name[i]}" --region "${region[i]}" \
-        --peer "127.0.0.1:${peer[i]}" --peer-listen "127.0.0.1:${peer[i]}" --admin "127.0.0.1:${admin[i]}" \
+        --peer "${address[i]}:${peer[i]}" --peer-listen "${address[i]}:${peer[i]}" --admin "127.0.0.1:${admin[i]}" \
         --health "127.0.0.1:${health[i]}" --listener "http=127.0.0.1:${proxy[i]}"
 }
 
@@ -110,7 +117,7 @@ node_init() {
     shift
     node_plan "$i"
     mapfile -t options < <(node_options "$i")
-    "$GW_BIN/gwctl" cluster init "${options[@]}" --cluster story --token-out "$dir/token" "$@" >>"${data[i]}.log" 2>&1
+    at "$i" "$GW_BIN/gwctl" cluster init "${options[@]}" --cluster story --token-out "$dir/token" "$@" >>"${data[i]}.log" 2>&1
 }
 
 node_join() {
@@ -118,7 +125,7 @@ node_join() {
     shift
     node_plan "$i"
     mapfile -t options < <(node_options "$i")
-    "$GW_BIN/gwctl" cluster join --token-file "$dir/token" "${options[@]}" --wait 30s "$@" >>"${data[i]}.log" 2>&1
+    at "$i" "$GW_BIN/gwctl" cluster join --token-file "$dir/token" "${options[@]}" --wait 30s "$@" >>"${data[i]}.log" 2>&1
 }
 
 node_start() {
@@ -127,7 +134,7 @@ node_start() {
     pid[i]=$!
 }
 
-node_is_up() { curl -sf -o /dev/null --max-time 1 "http://127.0.0.1:${health[$1]}/livez"; }
+node_is_up() { at "$1" curl -sf -o /dev/null --max-time 1 "http://127.0.0.1:${health[$1]}/livez"; }
 # All at once, as a power cut does.
 nodes_kill() {
     local i
@@ -166,7 +173,7 @@ upstream_start() {
     wait_until 5 curl -sf -o /dev/null "http://127.0.0.1:$port/healthz"
 }
 
-leads() { [ -n "${pid[$1]:-}" ] && curl -sf -o /dev/null --max-time 1 "http://127.0.0.1:${health[$1]}/readyz?leader"; }
+leads() { [ -n "${pid[$1]:-}" ] && at "$1" curl -sf -o /dev/null --max-time 1 "http://127.0.0.1:${health[$1]}/readyz?leader"; }
 leader() {
     local i
     for ((i = 1; i <= nodes; i++)); do leads "$i" && echo "$i" && return 0; done
@@ -186,7 +193,7 @@ others() { # I: all nodes but that
 }
 # What node I holds by itself, as one word: revision and content of all objects.
 holds() { gw "$1" --stale -q get all -o json 2>/dev/null | jq -cS '[.items[] | del(.status)]' | sha256sum | cut -c1-16; }
-digest_of() { curl -s --max-time 2 "http://127.0.0.1:${health[$1]}/metrics" | awk '/^gw_state_digest/ { print $1 $2 }'; }
+digest_of() { at "$1" curl -s --max-time 2 "http://127.0.0.1:${health[$1]}/metrics" | awk '/^gw_state_digest/ { print $1 $2 }'; }
 in_sync() { # I…: the same content, and the same digest of the replicated state, at the same index
     local i first='' this
     for i in "$@"; do
@@ -207,7 +214,7 @@ apply() { # I [options]: the objects on stdin
 fetch() {
     local i=$1 path=$2
     shift 2
-    curl -s --max-time 5 -H 'host: demo.example' "$@" "http://127.0.0.1:${proxy[i]}$path"
+    at "$i" curl -s --max-time 5 -H 'host: demo.example' "$@" "http://127.0.0.1:${proxy[i]}$path"
 }
 status_of() { fetch "$1" "$2" -o /dev/null -w '%{http_code}'; }
 all_serve() { # PATH [STATUS]
@@ -221,7 +228,7 @@ proxies() { # I…: their addresses
     for i in "$@"; do echo "127.0.0.1:${proxy[$i]}"; done
 }
 serves() { [ "$(status_of "$1" "$2")" = 200 ]; }
-metric() { curl -s --max-time 2 "http://127.0.0.1:${health[$1]}/metrics" | awk -v m="$2" '$1 == m { print $2 }'; }
+metric() { at "$1" curl -s --max-time 2 "http://127.0.0.1:${health[$1]}/metrics" | awk -v m="$2" '$1 == m { print $2 }'; }
 
 # The basic configuration: listener http, service hello over upstream "hello", route /hello.
 basic() {

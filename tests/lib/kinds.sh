@@ -80,10 +80,10 @@ run_sim() { # PRESET ARGUMENTS...
 }
 
 # One story after the other: they measure time, and two cores are few.
-run_e2e() { # PRESET
-    { find tests/e2e -maxdepth 1 -type f -perm -u+x \( -name '*_test' -o -name '*_test.sh' \)
-      programs_in "build/$1/tests/e2e"; } | sort | grep . >"$results/programs" || { result "skip e2e: no stories yet"; return; }
-    [ -x "build/$1/bin/gwd" ] || { result "skip e2e: gwd is not there yet"; return; }
+run_stories() { # PRESET FOLDER
+    { find "tests/$2" -maxdepth 1 -type f -perm -u+x \( -name '*_test' -o -name '*_test.sh' \)
+      programs_in "build/$1/tests/$2" | grep '_test$'; } | sort | grep . >"$results/programs" || { result "skip $2: no stories yet"; return; }
+    [ -x "build/$1/bin/gwd" ] || { result "skip $2: gwd is not there yet"; return; }
     while read -r program; do
         GW_BIN=$root/build/$1/bin GW_ROOT=$root tests/lib/one.sh lines 300 "$results" "$program"
         sed 's/^/  /' "$results/$(basename "${program%.sh}").results"
@@ -109,7 +109,7 @@ kind_sim() {
 
 kind_e2e() {
     test_build release || return 0
-    run_e2e release
+    run_stories release e2e
 }
 
 # Reports of a sanitizer go to files, so that a report of a gwd that a story started is found whatever the story says.
@@ -126,7 +126,7 @@ kind_asan() {
     export GW_SANITIZED=1 ASAN_OPTIONS="log_path=$results/report" UBSAN_OPTIONS="print_stacktrace=1:log_path=$results/report"
     run_unit asan
     run_sim asan --seeds 40
-    run_e2e asan
+    run_stories asan e2e
     unset GW_SANITIZED ASAN_OPTIONS UBSAN_OPTIONS
     sanitizer_reports
 }
@@ -135,7 +135,7 @@ kind_tsan() {
     test_build tsan || return 0
     export GW_SANITIZED=1 TSAN_OPTIONS="log_path=$results/report"
     run_unit tsan
-    run_e2e tsan
+    run_stories tsan e2e
     unset GW_SANITIZED TSAN_OPTIONS
     sanitizer_reports
 }
@@ -156,7 +156,11 @@ kind_fuzz() {
     done <"$results/programs"
 }
 
-kind_lab() { result "skip lab: no fault lab yet"; }
+kind_lab() {
+    test_build release || return 0
+    run_stories release lab
+}
+
 kind_browser() { result "skip browser: no console yet"; }
 kind_docker() { result "skip docker: no container image yet"; }
 kind_jepsen() { result "skip jepsen: no history checker yet"; }
