@@ -166,14 +166,27 @@ static enum result cut_off(struct error *err)
                      "the connection ended in the middle of the answer");
 }
 
-static enum result read_body(struct reading *reading, const struct http_message *head,
-                             size_t head_size, uint8_t framing, uint64_t length,
-                             struct buffer *body, struct error *err)
+/* Hands on what has come so far, if somebody takes it. */
+static bool deliver(struct answer *answer, struct error *err)
 {
+    const struct body_taker *taker = answer->taker;
+
+    if (taker == NULL || answer->status != 200 || answer->body.size == 0)
+        return true;
+    bool is_taken = taker->take(taker->owner, buffer_slice(&answer->body), err);
+    buffer_reset(&answer->body);
+    return is_taken;
+}
+
+static enum result read_body(struct reading *reading, size_t head_size, uint8_t framing,
+                             uint64_t length, struct answer *answer, struct error *err)
+{
+    struct buffer *body = &answer->body;
     struct chunked chunked;
     bool is_end = false;
 
-    (void)head;
+    if (answer->taker != NULL && answer->status == 200)
+        answer->taker->begin(answer->taker->owner);
     buffer_consume(&reading->in, head_size);
     chunked_init(&chunked);
     for (;;) {
@@ -184,6 +197,8 @@ static enum result read_body(struct reading *reading, const struct http_message 
             enum chunked_result result;
             while ((result = chunked_next(&chunked, &input, &data)) == CHUNKED_DATA)
                 buffer_append_slice(body, data);
+            if (!deliver(answer, err))
+                return err->code;
             if (result == CHUNKED_DONE)
                 return GW_OK;
             if (result != CHUNKED_MORE)
@@ -194,7 +209,7 @@ static enum result read_body(struct reading *reading, const struct http_message 
             buffer_reset(&reading->in);
             if (framing == HTTP_FRAMING_LENGTH && body->size >= length) {
                 body->size = length;
-                return GW_OK;
+                return deliver(answer, err) ? GW_OK : err->code;
             }
         }
         if (body->failed)
@@ -242,8 +257,8 @@ static enum result read_answer(struct reading *reading, enum http_method method,
     copy_header(&head, "gw-revision", answer->revision, sizeof answer->revision);
     copy_header(&head, "gw-lag", answer->lag, sizeof answer->lag);
     copy_header(&head, "gw-laggards", answer->laggards, sizeof answer->laggards);
-    return read_body(reading, &head, head.head_size, head.framing, head.content_length,
-                     &answer->body, err);
+    return read_body(reading, head.head_size, head.framing, head.content_length, answer,
+                     err);
 }
 
 static void write_head(struct buffer *out, const struct call *call, const char *request_id)
@@ -352,6 +367,7 @@ enum result client_call(struct client *client, const struct call *call,
             bool was_sent;
             err->code = GW_OK;
             answer_init(ret_answer);
+            ret_answer->taker = call->taker;
             enum result result =
                 call_once(client, client->endpoints[i], call, is_write ? request_id : NULL,
                           deadline_ms, ret_answer, &was_sent, err);

@@ -12,8 +12,16 @@
 
 struct client;
 
+/* Takes the body of a 200 piece by piece instead of keeping it. */
+struct body_taker {
+    void (*begin)(void *owner); /* from the start, perhaps not for the first time */
+    bool (*take)(void *owner, struct slice piece, struct error *err);
+    void *owner;
+};
+
 struct answer {
     int status;
+    const struct body_taker *taker; /* borrowed; NULL: none */
     char etag[32], revision[24], lag[32];
     char laggards[1024]; /* nodes that do not serve the change yet */
     uint64_t elapsed_ms; /* from question to answer, by send_ask */
@@ -29,6 +37,7 @@ struct call {
     const char *if_match;
     const char *content_type; /* NULL: application/json */
     const char *request_id;   /* NULL: one is drawn for writes */
+    const struct body_taker *taker;
 };
 
 /* Finds the endpoints and credentials of the invocation. After a sentence on

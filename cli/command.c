@@ -39,7 +39,6 @@ static const char *const unbuilt[] = {
     "admins",
     "region",
     "drill",
-    "snapshot",
     "drain",
     "undrain",
     "top",

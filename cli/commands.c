@@ -99,6 +99,11 @@ static const struct option join_options[] = {
     {"--token-file", 0, "FILE", "Read the token from a file."},
     {"--wait", 0, "DURATION", "Keep trying for this long."},
     {0}};
+static const struct option restore_options[] = {
+    NODE_OPTIONS,
+    {"--cluster", 0, "NAME", "The cluster's name; as in the snapshot."},
+    {"--token-out", 0, "FILE", "Write a join token for 8 uses."},
+    {0}};
 static const struct option token_options[] = {
     {"--role", 0, "ROLE", "auto, voter, standby or witness."},
     {"--ttl", 0, "DURATION", "How long it is good for; 1h."},
@@ -143,6 +148,13 @@ const struct command commands[] = {
      explain_options, run_explain},
     {"ready", "[NODE]", 0, 1, "Say whether this node, or another, is ready.", ready_options,
      run_ready},
+    {"snapshot save", "FILE", 1, 1, "Save the whole state to a file.", NULL,
+     run_snapshot_save},
+    {"snapshot inspect", "FILE", 1, 1, "Check a snapshot file and say what is in it.", NULL,
+     run_snapshot_inspect},
+    {"snapshot restore", "FILE", 1, 1,
+     "Make the first node of a new cluster from a snapshot file.", restore_options,
+     run_snapshot_restore},
     {"context import", "FILE", 1, 1, "Add the context of an admin.yaml.",
      context_import_options, run_context_import},
     {"context list", "", 0, 0, "List contexts.", NULL, run_context_list},

@@ -1,7 +1,7 @@
 /* cluster init and join: the two commands that work on a directory rather than
  * on a running node. */
 #include "cli/command.h"
-#include "cli/offline/offline.h"
+#include "cli/node_options.h"
 
 #include "model/units.h"
 #include "pki/keyfile.h"
@@ -12,9 +12,8 @@
 
 #define TOKEN_MAX 16384
 
-/* What both share. The listeners' array lives as long as the process. */
-static int read_options(const struct invocation *invocation,
-                        struct offline_options *ret_options)
+int node_options_read(const struct invocation *invocation,
+                      struct offline_options *ret_options)
 {
     static struct offline_listener listeners[OFFLINE_LISTENERS_MAX];
     struct offline_options options = {
@@ -32,10 +31,6 @@ static int read_options(const struct invocation *invocation,
     const char *text;
     int position = 0;
 
-    if (options.data_dir == NULL || options.name == NULL || options.region == NULL)
-        return fail(GW_USAGE,
-                    "gwctl cluster init|join … --data-dir D --name eu-1 --region eu",
-                    "--data-dir, --name and --region are needed");
     while ((text = option_next(invocation, "--listener", &position)) != NULL) {
         struct slice rest = slice_from_string(text), name;
         size_t equals = slice_find_byte(rest, '=');
@@ -49,6 +44,20 @@ static int read_options(const struct invocation *invocation,
     }
     *ret_options = options;
     return EXIT_OK;
+}
+
+/* What init and join cannot do without. */
+static int read_options(const struct invocation *invocation,
+                        struct offline_options *ret_options)
+{
+    int exit_code = node_options_read(invocation, ret_options);
+
+    if (exit_code == EXIT_OK && (ret_options->data_dir == NULL ||
+                                 ret_options->name == NULL || ret_options->region == NULL))
+        return fail(GW_USAGE,
+                    "gwctl cluster init|join … --data-dir D --name eu-1 --region eu",
+                    "--data-dir, --name and --region are needed");
+    return exit_code;
 }
 
 static void say_made(const struct invocation *invocation,

@@ -156,8 +156,15 @@ static enum result row_put(struct txn *txn, enum env_table table, struct slice k
                              : txn_put(txn, table, key, value);
 }
 
-/* With txn NULL nothing is written. */
-static enum result walk(struct slice dump, struct txn *txn, struct dump_header *ret_header)
+/* What is done with each row; with all NULL it is only checked. */
+struct rows {
+    struct txn *txn;
+    dump_row_fn fn;
+    void *owner;
+};
+
+static enum result walk(struct slice dump, const struct rows *to,
+                        struct dump_header *ret_header)
 {
     struct unpack in = unpack_init(dump);
     struct dump_header header = {0};
@@ -207,9 +214,11 @@ static enum result walk(struct slice dump, struct txn *txn, struct dump_header *
             last_index = index;
             if (tables[slot] == ENV_RECORDS)
                 digest += record_digest_of(key, value);
-            if (txn != NULL &&
-                (result = row_put(txn, tables[slot], key, index, value)) != GW_OK)
+            if (to->txn != NULL &&
+                (result = row_put(to->txn, tables[slot], key, index, value)) != GW_OK)
                 return result;
+            if (to->fn != NULL)
+                to->fn(to->owner, tables[slot], key, index, value);
         }
         if (!unpack_done(&row))
             return GW_DAMAGED;
@@ -228,13 +237,18 @@ static enum result walk(struct slice dump, struct txn *txn, struct dump_header *
 
 enum result dump_check(struct slice dump, struct dump_header *ret_header)
 {
-    return walk(dump, NULL, ret_header);
+    return walk(dump, &(struct rows){0}, ret_header);
+}
+
+enum result dump_walk(struct slice dump, dump_row_fn fn, void *owner)
+{
+    return walk(dump, &(struct rows){.fn = fn, .owner = owner}, NULL);
 }
 
 enum result dump_install(struct txn *txn, struct slice dump)
 {
     struct dump_header header;
-    enum result result = walk(dump, NULL, &header);
+    enum result result = walk(dump, &(struct rows){0}, &header);
 
     for (unsigned i = 0; result == GW_OK && i < 3; i++)
         result = txn_clear(txn, tables[i]);
@@ -242,7 +256,7 @@ enum result dump_install(struct txn *txn, struct slice dump)
     if (result == GW_OK)
         result = txn_delete(txn, ENV_META, SLICE("history"));
     if (result == GW_OK)
-        result = walk(dump, txn, NULL);
+        result = walk(dump, &(struct rows){.txn = txn}, NULL);
     if (result == GW_OK)
         result = history_recount(txn);
     if (result == GW_OK)

@@ -29,6 +29,11 @@ enum result dump_build(struct env *env, struct buffer *out);
 enum result dump_build_txn(struct txn *txn, struct buffer *out);
 /* Checks every byte of it; GW_DAMAGED when it is not a whole dump, GW_NEWER. */
 enum result dump_check(struct slice dump, struct dump_header *ret_header);
+/* Each row of a dump that was checked: the table, its key (empty in the history, which has
+ * `index`), its value as stored. */
+typedef void (*dump_row_fn)(void *owner, enum env_table table, struct slice key,
+                            uint64_t index, struct slice value);
+enum result dump_walk(struct slice dump, dump_row_fn fn, void *owner);
 /* Replaces the state, in this write transaction. Checks all first. */
 enum result dump_install(struct txn *txn, struct slice dump);
 

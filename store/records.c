@@ -60,7 +60,7 @@ static enum result digest_move(struct txn *txn, uint64_t minus, uint64_t plus)
     return txn_put(txn, ENV_META, SLICE("digest"), slice_of(raw, 8));
 }
 
-static bool record_parse(struct slice stored, struct record *ret_record)
+bool record_unpack(struct slice stored, struct record *ret_record)
 {
     if (stored.size < ENVELOPE_SIZE)
         return false;
@@ -77,7 +77,7 @@ enum result record_get(struct txn *txn, struct slice key, struct record *ret_rec
 
     if (result != GW_OK)
         return result;
-    return record_parse(stored, ret_record) ? GW_OK : GW_DAMAGED;
+    return record_unpack(stored, ret_record) ? GW_OK : GW_DAMAGED;
 }
 
 enum result record_put(struct txn *txn, struct slice key, struct slice value,
@@ -90,7 +90,7 @@ enum result record_put(struct txn *txn, struct slice key, struct slice value,
     enum result result = txn_get(txn, ENV_RECORDS, key, &stored);
 
     if (result == GW_OK) {
-        if (!record_parse(stored, &old))
+        if (!record_unpack(stored, &old))
             return GW_DAMAGED;
         minus = record_hash(key, stored);
         create = old.create_revision;
@@ -140,7 +140,7 @@ enum result record_walk(struct txn *txn, struct slice prefix, record_fn fn, void
 
         if (!slice_starts_with(key, prefix))
             break;
-        if (!record_parse(cursor_value(cursor), &record))
+        if (!record_unpack(cursor_value(cursor), &record))
             result = GW_DAMAGED;
         else if (!fn(owner, key, &record))
             break;

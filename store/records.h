@@ -15,6 +15,8 @@ struct record {
     uint64_t create_revision, mod_revision;
 };
 
+/* A record as it is stored, and as a dump's row holds it. */
+bool record_unpack(struct slice stored, struct record *ret_record);
 enum result record_get(struct txn *txn, struct slice key, struct record *ret_record);
 /* Write transactions only. `index`: that of the entry being applied. */
 enum result record_put(struct txn *txn, struct slice key, struct slice value,

@@ -35,6 +35,9 @@ void tokens_create(struct request *request);
 void tokens_list(struct request *request);
 void tokens_revoke(struct request *request);
 
+/* backup.c */
+void backup_get(struct request *request);
+
 /* explain.c */
 void explain_post(struct request *request);
 

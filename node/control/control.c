@@ -254,6 +254,7 @@ static void on_tick(uv_timer_t *timer)
     if (turn % (1000 / TICK_MS) == 0) {
         control_status_send(control);
         self_tell_record(control);
+        backup_tick(control, now_ms);
     }
     if (turn % (CONTROL_REDIAL_MS / TICK_MS) == 0)
         publish_retry_listeners(control);
@@ -398,6 +399,7 @@ enum result control_open(uv_loop_t *loop, const struct control_options *options,
     list_init(&control->waiting);
     list_init(&control->laggards);
     list_init(&control->requests);
+    list_init(&control->backup_streams);
     const struct proposer_hooks hooks = {.owner = control,
                                          .loop = loop,
                                          .mailbox = &control->mailbox,

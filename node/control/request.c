@@ -284,6 +284,15 @@ void request_reply(struct request *request, unsigned status, struct slice body)
     reply_typed(request, status, "application/json", body);
 }
 
+struct http_call *request_detach(struct request *request)
+{
+    struct http_call *call = request->call;
+
+    call->context = NULL;
+    request_free(request);
+    return call;
+}
+
 void request_fail_error(struct request *request, const struct error *err)
 {
     struct buffer body;

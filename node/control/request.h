@@ -80,6 +80,10 @@ void request_fail_error(struct request *request, const struct error *err);
 /* 503 no_quorum, with who is reachable and since when the others are not. */
 void request_fail_no_quorum(struct request *request);
 
+/* Ends the request without an answer: that is the caller's from now on, in pieces. Only of
+ * a request that came here itself. */
+struct http_call *request_detach(struct request *request);
+
 /* Runs `next` on this node once it may answer linearizably: passes a barrier at the
  * leader and waits until that index is visible here. Stale requests go on at once. */
 void request_linearize(struct request *request, request_fn next);

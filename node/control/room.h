@@ -94,6 +94,8 @@ struct control {
     struct list_link requests; /* struct request, all of them */
     size_t request_count, body_bytes;
     uint64_t requests_total, requests_refused, writes_total, forwards_total;
+    struct list_link backup_streams; /* snapshots on their way to a client */
+    unsigned backup_stream_count;
 
     uv_timer_t second; /* housekeeping */
     uv_timer_t drain_timer;
@@ -159,6 +161,9 @@ void gauges_update(struct control *control);
 
 /* laggards.c: requests that wait for others to serve what they changed. */
 void laggards_check(struct control *control);
+
+/* backup.c: ends answers that nobody reads. */
+void backup_tick(struct control *control, uint64_t now_ms);
 
 /* forward.c: another node's request, or a joiner's. */
 void forward_arrived(struct control *control, struct member_forwarded *forwarded);
