@@ -13,29 +13,39 @@ static const char *const parents[] = {"honour", "ignore", NULL};
 
 static const struct field raft_fields[] = {
     CHOICE(1, struct cluster_raft, profile, "profile", .values = profiles, .initial = "lan",
+           HONOURED,
            .help = "lan: heartbeat 50ms, election 300ms; wan: by round-trip time."),
     DURATION(2, struct cluster_raft, heartbeat_ms, "heartbeat", .min = 20, .max = 2000,
-             .help = "Overrides the profile."),
+             HONOURED, .help = "Overrides the profile."),
     DURATION(3, struct cluster_raft, election_timeout_ms, "electionTimeout", .min = 100,
-             .max = 60000, .help = "Overrides the profile; at least 5 heartbeats."),
+             .max = 60000, HONOURED,
+             .help = "Overrides the profile; at least 5 heartbeats."),
     CHOICE(4, struct cluster_raft, voters, "voters", .values = voters, .initial = "auto",
-           .help = "Nodes of role auto fill up to this."),
+           HONOURED, .help = "Nodes of role auto fill up to this."),
     DURATION(5, struct cluster_raft, replace_after_ms, "replaceAfter", .initial = "10s",
-             .min = 1000, .max = 86400000,
+             .min = 1000, .max = 86400000, HONOURED,
              .help = "An unseen voter gives way to a standby."),
     END,
 };
 
+/* Heartbeats that come late by a few must not make an election. */
 static void check_raft(struct decode *decode, const void *object, const struct value *value)
 {
     const struct cluster_raft *raft = object;
+    bool is_wan = raft->profile == PROFILE_WAN;
     uint64_t heartbeat = raft->heartbeat_ms != GW_ABSENT ? raft->heartbeat_ms
-                         : raft->profile == PROFILE_WAN  ? 100
+                         : is_wan                        ? 100
                                                          : 50;
+
     if (raft->election_timeout_ms != GW_ABSENT && raft->election_timeout_ms < 5 * heartbeat)
         decode_error(decode, value, "electionTimeout", "out_of_bounds",
                      "must be at least 5 heartbeats of %llums",
                      (unsigned long long)heartbeat);
+    if (raft->election_timeout_ms == GW_ABSENT && 5 * heartbeat > (is_wan ? 3000u : 300u))
+        decode_error(decode, value, "heartbeat", "out_of_bounds",
+                     "5 heartbeats are longer than the profile's election timeout; set "
+                     "electionTimeout to %llums or more",
+                     (unsigned long long)(5 * heartbeat));
 }
 SCHEMA(raft_schema, struct cluster_raft, "raft", .fields = raft_fields,
        .check = check_raft);

@@ -14,6 +14,7 @@
  * given from inside another stream's callback (resume waits for the timer). */
 #include "net/stream_private.h"
 
+#include "net/round_trip.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -322,6 +323,15 @@ struct slice stream_protocol(const struct stream *stream)
 const char *stream_peer_text(const struct stream *stream)
 {
     return stream->peer_text;
+}
+
+uint64_t stream_round_trip_us(const struct stream *stream)
+{
+    uv_os_fd_t fd;
+
+    if (stream->transport == STREAM_UNIX || uv_fileno(&stream->io.handle, &fd) != 0)
+        return 0;
+    return round_trip_us(fd);
 }
 
 bool stream_peer_address(const struct stream *stream, struct address *ret_address)

@@ -96,6 +96,8 @@ const struct identity *stream_identity(const struct stream *stream);
 struct slice stream_protocol(const struct stream *stream);
 /* "10.0.0.1:7000" or "unix": for logs and sentences. Never NULL. */
 const char *stream_peer_text(const struct stream *stream);
+/* The least round trip lately, by the kernel; 0: not known, or no TCP. */
+uint64_t stream_round_trip_us(const struct stream *stream);
 /* False for a UNIX socket. */
 bool stream_peer_address(const struct stream *stream, struct address *ret_address);
 uint64_t

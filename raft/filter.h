@@ -9,7 +9,8 @@
  *   D  a refused pre-vote tells the higher term
  *   E  own heartbeats, so that an idle pipeline stays one (build only)
  *   F  during a transfer: no second dump, and no rejection, reaches the core
- *   G  one membership change at a time, and only when every voter has the last
+ *   G  one membership change at a time, and only when every voter that is heard has
+ *      the last
  *   I  setting the same term again keeps the vote
  *   J  a configuration change comes first in its message: libraft records the
  *      index of the message's first new entry as the change's own (replicationAppend)

@@ -13,67 +13,22 @@
 
 #define TICK_MS    10
 #define PEERS_MS   50
-#define ROSTER_MS  100
 #define VIEW_MS    1000
 #define STATUS_MAX (16u << 10)
 
 /* Mail to the member thread; calls come as themselves. */
-enum order_type { ORDER_STATUS = 100, ORDER_NODES, ORDER_ANSWER, ORDER_CLOSE };
+enum order_type { ORDER_STATUS = 100, ORDER_NODES, ORDER_ANSWER, ORDER_SHAPE, ORDER_CLOSE };
 struct order {
     struct member_mail head; /* type: enum order_type */
     struct buffer bytes;     /* STATUS, ANSWER */
     uint64_t to, id;
     uint64_t visible; /* NODES */
+    struct member_shape shape;
     size_t count;
     struct member_node nodes[];
 };
 
 /* ---- the loop ---- */
-
-static void keep_roster(struct member *member, uint64_t now_ms)
-{
-    struct roster_node nodes[MEMBER_PEERS];
-    struct replica_view view;
-
-    replica_view(member->replica, &view);
-    if (view.state != REPLICA_LEADER) {
-        roster_reset(&member->roster);
-        return;
-    }
-    for (size_t i = 0; i < member->node_count; i++) {
-        const struct member_node *node = &member->nodes[i];
-        struct peer *peer = peers_find(&member->peers, node->id);
-        nodes[i] = (struct roster_node){
-            .id = node->id,
-            .wish = node->wish,
-            .region = node->region,
-            .reachable =
-                node->id == member->id || (peer != NULL && peer_is_connected(peer)),
-        };
-    }
-    struct roster_change change = roster_next(&member->roster, &member->roster_options,
-                                              &view, nodes, member->node_count, now_ms);
-    enum result result = GW_AGAIN;
-    switch (change.step) {
-    case ROSTER_NOTHING:
-        return;
-    case ROSTER_ADD:
-        result = replica_add(member->replica, change.id);
-        break;
-    case ROSTER_ASSIGN:
-        result = replica_assign(member->replica, change.id, change.role);
-        break;
-    case ROSTER_REMOVE:
-        result = replica_remove(member->replica, change.id);
-        break;
-    }
-    if (result == GW_OK)
-        log_event(LOG_INFO, "member", "membership change", LOG_U64("id", change.id),
-                  LOG_U64("step", change.step), LOG_U64("role", change.role));
-    else if (result != GW_AGAIN)
-        log_event(LOG_WARN, "member", "membership change refused", LOG_U64("id", change.id),
-                  LOG_STR("why", result_text(result)));
-}
 
 static void on_tick(uv_timer_t *timer)
 {
@@ -87,10 +42,7 @@ static void on_tick(uv_timer_t *timer)
         peers_tick(&member->peers, now_ms);
         calls_retry(&member->calls);
     }
-    if (now_ms - member->roster_at_ms >= ROSTER_MS) {
-        member->roster_at_ms = now_ms;
-        keep_roster(member, now_ms);
-    }
+    member_shape_tick(member, now_ms);
     if (instant_monotonic_ms() - member->view_at_ms >= VIEW_MS)
         member->view_wanted = true;
     member_settle(member);
@@ -181,6 +133,10 @@ static void on_mail(struct mail *mail, void *owner)
         else
             peers_reply(&member->peers, order->to, order->id, buffer_slice(&order->bytes));
         break;
+    case ORDER_SHAPE:
+        member->shape = order->shape;
+        member->pace_at_ms = 0;
+        break;
     case ORDER_CLOSE:
         if (!member->is_closing)
             close_all(member);
@@ -265,6 +221,15 @@ void member_nodes_set(struct member *member, const struct member_node *nodes, si
     order_post(member, order);
 }
 
+void member_shape_set(struct member *member, const struct member_shape *shape)
+{
+    struct order *order = order_new(ORDER_SHAPE, 0);
+
+    if (order != NULL)
+        order->shape = *shape;
+    order_post(member, order);
+}
+
 uint64_t member_turned_ms(const struct member *member)
 {
     return atomic_load_explicit(&member->turned_ms, memory_order_relaxed);
@@ -346,8 +311,8 @@ static enum result open_replica(struct member *member, const struct member_optio
     struct replica_options replica = {
         .id = options->id,
         .now_ms = loop_now_ms(&member->loop),
-        .heartbeat_ms = options->heartbeat_ms,
-        .election_ms = options->election_ms,
+        .heartbeat_ms = member->pace.heartbeat_ms,
+        .election_ms = member->pace.election_ms,
         .snapshot_threshold = 8192,
         .snapshot_trailing = 1024,
     };
@@ -372,7 +337,8 @@ enum result member_open(const struct member_options *options, struct member **re
     member->id = options->id;
     member->env = options->env;
     member->control = options->control;
-    member->roster_options = options->roster;
+    member->shape = options->shape;
+    member->pace = pace_of(&options->shape.pace, 0);
     err->code = GW_OK;
     if (uv_loop_init(&member->uv) != 0) {
         free(member);

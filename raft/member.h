@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "net/mailbox.h"
 #include "raft/command.h"
+#include "raft/pace.h"
 #include "raft/replica.h"
 #include "raft/roster.h"
 
@@ -102,6 +103,12 @@ struct member_visible { /* heap, freed by free() */
     uint64_t index, revision;
 };
 
+/* The raft section of the Cluster resource. */
+struct member_shape {
+    struct pace_options pace;
+    struct roster_options roster;
+};
+
 struct member_options {
     uint64_t id;
     const char *cluster_id, *name;                     /* copied */
@@ -110,8 +117,7 @@ struct member_options {
     struct env *env; /* borrowed; the member opens the store over it */
     const struct command_type *commands;
     size_t command_count; /* the FSM's table; ends with number 0 */
-    unsigned heartbeat_ms, election_ms;
-    struct roster_options roster;
+    struct member_shape shape;
     struct mailbox *control; /* news, and forwarded requests */
 };
 
@@ -129,6 +135,8 @@ void member_post(struct member *member, struct member_call *call);
  * every peer at once when it changed, and every second. */
 void member_status_set(struct member *member, struct slice status);
 
+/* Thread-safe: from now on these times and this shape. */
+void member_shape_set(struct member *member, const struct member_shape *shape);
 /* Thread-safe: the node records, as of `visible`; copied. Links are dialled and the roster
  * is kept by them; a peer that is not among them although `visible` has reached its id was
  * removed, and is refused. */

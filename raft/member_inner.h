@@ -23,11 +23,12 @@ struct member {
     struct peers peers;
     struct calls calls;
     struct roster roster;
-    struct roster_options roster_options;
+    struct member_shape shape;
+    struct pace pace; /* in force */
     struct member_node nodes[MEMBER_PEERS];
     size_t node_count;
     uint64_t id;
-    uint64_t peers_at_ms, roster_at_ms, view_at_ms;
+    uint64_t peers_at_ms, roster_at_ms, pace_at_ms, view_at_ms;
     uint64_t visible_told;
     unsigned dumps_under_way;
     bool view_wanted, has_thread, has_peers, is_closing, is_halted;
@@ -36,6 +37,9 @@ struct member {
 
 /* member_news.c: after whatever happened, what others need to know. */
 void member_settle(struct member *member);
+
+/* member_shape.c: the leader keeps the shape, everybody the pace. */
+void member_shape_tick(struct member *member, uint64_t now_ms);
 
 /* member_ears.c: what the replica asks for, and what the links bring. `owner` is the
  * member. */

@@ -387,6 +387,25 @@ void replica_after(struct replica *replica)
 
 /* --- time and the store --- */
 
+/* A turn that comes late says nothing about the leader: what it sent meanwhile waits
+ * unread behind this turn. So the stall does not count as its silence, once; silent
+ * after that, it is gone. Without this a node that was stopped, or starved by a busy
+ * machine, forgets its leader at every stall. */
+static void forgive_stall(struct replica *replica)
+{
+    struct raft *raft = &replica->raft;
+    uint64_t stall_ms = replica->now_ms - replica->last_turn_ms;
+
+    replica->last_turn_ms = replica->now_ms;
+    if (stall_ms <= replica->options.heartbeat_ms || replica->is_stall_forgiven ||
+        raft->state != RAFT_FOLLOWER || raft->follower_state.current_leader.id == 0)
+        return;
+    replica->is_stall_forgiven = true;
+    raft->election_timer_start += stall_ms;
+    if (raft->election_timer_start > replica->now_ms)
+        raft->election_timer_start = replica->now_ms;
+}
+
 void replica_tick(struct replica *replica, uint64_t now_ms)
 {
     unsigned own = replica->options.heartbeat_ms < 40 ? replica->options.heartbeat_ms : 40;
@@ -394,6 +413,7 @@ void replica_tick(struct replica *replica, uint64_t now_ms)
     if (replica->is_halted)
         return;
     replica_set_now(replica, now_ms);
+    forgive_stall(replica);
     send_expire_transfers(replica);
     if (replica->now_ms - replica->last_tick_ms >= replica->options.heartbeat_ms) {
         replica->last_tick_ms = replica->now_ms;
@@ -409,6 +429,16 @@ void replica_tick(struct replica *replica, uint64_t now_ms)
         send_heartbeats(replica);
     }
     replica_after(replica);
+}
+
+void replica_times(struct replica *replica, unsigned heartbeat_ms, unsigned election_ms)
+{
+    replica->options.heartbeat_ms = heartbeat_ms;
+    replica->options.election_ms = election_ms;
+    if (replica->is_halted)
+        return;
+    raft_set_heartbeat_timeout(&replica->raft, heartbeat_ms);
+    raft_set_election_timeout(&replica->raft, election_ms);
 }
 
 void replica_completed(struct replica *replica, uint64_t now_ms)
@@ -543,6 +573,7 @@ enum result replica_open(const struct replica_options *options,
         replica->options.transfer_ms = 30 * options->election_ms;
     replica->now_ms = options->now_ms;
     replica->last_tick_ms = replica->last_heartbeat_ms = options->now_ms;
+    replica->last_turn_ms = options->now_ms;
     replica->boot_error = ERROR_NONE;
     snprintf(replica->address, sizeof replica->address, "%llu",
              (unsigned long long)options->id);

@@ -79,6 +79,8 @@ void replica_close(struct replica *replica);
 
 /* Every heartbeat interval or more often. */
 void replica_tick(struct replica *replica, uint64_t now_ms);
+/* Other times from now on. */
+void replica_times(struct replica *replica, unsigned heartbeat_ms, unsigned election_ms);
 /* From a peer whose identity the link has proved. GW_MALFORMED: close the link, count it.
  */
 enum result replica_receive(struct replica *replica, uint64_t from, struct slice message,
@@ -101,10 +103,10 @@ enum result replica_propose(struct replica *replica, struct slice command, uint6
 enum result replica_barrier(struct replica *replica, uint64_t now_ms, void *tag);
 
 /* Membership, leader only, one at a time: GW_AGAIN while a change is under way, a voter
- * lacks the last one (guard G), or nothing of this term is committed yet (then a barrier
- * is written, so that trying again soon works). GW_OK: begun; `changed` tells the end.
- * GW_NOT_FOUND, GW_CONFLICT (it is so already), GW_LIMIT (CONF_SERVERS_LIMIT),
- * GW_INVALID (the last voter). */
+ * that was heard lately lacks the last one (guard G), or nothing of this term is committed
+ * yet (then a barrier is written, so that trying again soon works). GW_OK: begun; `changed`
+ * tells the end. GW_NOT_FOUND, GW_CONFLICT (it is so already), GW_LIMIT
+ * (CONF_SERVERS_LIMIT), GW_INVALID (the last voter). */
 enum result replica_add(struct replica *replica, uint64_t id);
 enum result replica_assign(struct replica *replica, uint64_t id, enum replica_role role);
 enum result replica_remove(struct replica *replica, uint64_t id);

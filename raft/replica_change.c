@@ -2,13 +2,16 @@
  * that is safe.
  *
  * Three rules beyond libraft's own: every voter holds the last change (guard G:
- * a voter that lacks it may refuse a vote it should give); something of this term
- * is committed (else two leaders can each commit a change the other does not
- * know [Ongaro, "bug in single-server membership changes", 2015]); and libraft's
- * raft_add and raft_remove assert what they should check, so it is checked here. */
+ * a voter that lacks it may refuse a vote it should give), but for those that have
+ * said nothing for ABSENT_ELECTIONS, or a dead one could never be replaced; something of
+ * this term is committed (else two leaders can each commit a change the other does not know
+ * [Ongaro, "bug in single-server membership changes", 2015]); and libraft's raft_add and
+ * raft_remove assert what they should check, so it is checked here. */
 #include "raft/replica_inner.h"
 
 #include <stdio.h>
+
+#define ABSENT_ELECTIONS 5
 
 static void change_done(struct raft_change *request, int status)
 {
@@ -41,9 +44,13 @@ static bool voters_have_last(struct replica *replica)
 
     for (unsigned i = 0; i < raft->configuration.n && count < CONF_SERVERS_LIMIT; i++) {
         const struct raft_server *server = &raft->configuration.servers[i];
+        const struct peer *peer = peer_of(replica, server->id);
         raft_index match = 0;
 
         if (server->role != RAFT_VOTER || server->id == raft->id)
+            continue;
+        if (peer != NULL && replica->now_ms - peer->heard_ms >
+                                (uint64_t)ABSENT_ELECTIONS * replica->options.election_ms)
             continue;
         raft_match_index(raft, server->id, &match);
         matches[count++] = match;

@@ -105,6 +105,8 @@ struct replica {
     bool is_open, is_closing, is_halted;
 
     uint64_t now_ms, last_tick_ms, last_heartbeat_ms;
+    uint64_t last_turn_ms; /* when the owner last turned */
+    bool is_stall_forgiven;
     uint64_t term, vote; /* as last asked of the store */
     uint64_t log_next;   /* index of the next entry appended */
     uint64_t gate;       /* nothing is sent before this sequence is durable */

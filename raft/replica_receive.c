@@ -100,6 +100,12 @@ static void deliver_segment(struct replica *replica, struct peer *peer,
     deliver(replica, peer, &raft);
 }
 
+static void hear_leader(struct replica *replica)
+{
+    replica->leader_heard_ms = replica->now_ms;
+    replica->is_stall_forgiven = false;
+}
+
 static void receive_append(struct replica *replica, struct peer *peer,
                            struct wire_message *message)
 {
@@ -113,7 +119,7 @@ static void receive_append(struct replica *replica, struct peer *peer,
         replica->seen_from = peer->id;
         if (message->round > replica->seen_round)
             replica->seen_round = message->round;
-        replica->leader_heard_ms = replica->now_ms;
+        hear_leader(replica);
     }
     first_segment =
         args->n_entries == 0 ? 0 : filter_segment(args->entries, 0, args->n_entries);
@@ -188,7 +194,7 @@ static enum result receive_install(struct replica *replica, struct peer *peer,
         return GW_OK;
     }
     if (args->term >= raft_current_term(&replica->raft))
-        replica->leader_heard_ms = replica->now_ms;
+        hear_leader(replica);
     deliver(replica, peer, &message->raft);
     return GW_OK;
 }

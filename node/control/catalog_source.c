@@ -31,6 +31,7 @@ static void read_done(struct job *job)
         control->visible = control->read;
         control->read = NULL;
         publish_start(control);
+        shape_follow(control);
         told(control);
     } else {
         /* The edition before goes on serving; the next change tries again. */

@@ -427,31 +427,6 @@ void control_side_set(struct control *control, const struct control_side *side)
     control->has_side = true;
 }
 
-/* The raft section of the Cluster object, as far as it binds this process. */
-static void raft_times(const struct control *control, struct member_options *options)
-{
-    const struct cluster_spec *cluster =
-        control->visible == NULL ? NULL : catalog_cluster(&control->visible->catalog);
-    static const unsigned voters[] = {7, 1, 3, 5, 7};
-
-    options->heartbeat_ms = 50;
-    options->election_ms = 300;
-    options->roster = (struct roster_options){
-        .voters = 7, .stable_ms = 10000, .grow_ms = 500, .lag = 250};
-    if (cluster == NULL)
-        return;
-    if (cluster->raft.profile == PROFILE_WAN) {
-        options->heartbeat_ms = 100;
-        options->election_ms = 1500;
-    }
-    if (cluster->raft.heartbeat_ms != GW_ABSENT)
-        options->heartbeat_ms = (unsigned)cluster->raft.heartbeat_ms;
-    if (cluster->raft.election_timeout_ms != GW_ABSENT)
-        options->election_ms = (unsigned)cluster->raft.election_timeout_ms;
-    if (cluster->raft.voters >= 0 && cluster->raft.voters < 5)
-        options->roster.voters = voters[cluster->raft.voters];
-}
-
 static enum result start_member(struct control *control, struct error *err)
 {
     char certificate[4096], key[4096], ca[4096];
@@ -475,7 +450,7 @@ static enum result start_member(struct control *control, struct error *err)
                                      .commands = control->options.commands,
                                      .command_count = control->options.command_count,
                                      .control = &control->mailbox};
-    raft_times(control, &options);
+    options.shape = control->shape = shape_wanted(control);
     if (member_open(&options, &control->member, err) != GW_OK)
         return err->code;
     if (control->nodes.count != 0)

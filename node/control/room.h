@@ -82,6 +82,7 @@ struct control {
     bool is_reading, read_again;
 
     struct nodes nodes;
+    struct member_shape shape; /* as the member was told */
     char region[64], zone[64];
     struct board *board;
     struct publish publish;
@@ -137,6 +138,11 @@ void control_status_send(struct control *control);
 bool control_is_ready(const struct control *control, struct buffer *why);
 /* Proposes this node's record where gwd.yaml says other than it. */
 void self_tell_record(struct control *control);
+
+/* shape.c */
+struct member_shape shape_wanted(const struct control *control);
+/* Tells the member when the visible configuration says other than before. */
+void shape_follow(struct control *control);
 
 /* catalog_source.c */
 void catalog_source_refresh(struct control *control);
