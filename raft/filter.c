@@ -95,3 +95,11 @@ unsigned filter_segment(const struct raft_entry *entries, unsigned first, unsign
         next++;
     return next - first;
 }
+
+bool filter_result(struct raft_append_entries_result *result, uint64_t last)
+{
+    if (result->last_log_index <= last)
+        return false;
+    result->last_log_index = 0;
+    return true;
+}

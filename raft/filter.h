@@ -15,6 +15,9 @@
  *   J  a configuration change comes first in its message: libraft records the
  *      index of the message's first new entry as the change's own (replicationAppend)
  *      and would then never see it committed
+ *   K  a result says no more than our log holds: libraft answers a deposed leader
+ *      with a last_log_index it never set (recvAppendEntries, recvInstallSnapshot),
+ *      eight bytes of stack that the peer's codec may refuse, closing the link
  *
  * H (calls that must never fail), the label and the outbox are the replica's. */
 #ifndef GW_RAFT_FILTER_H
@@ -47,5 +50,7 @@ bool filter_may_change(const uint64_t *matches, unsigned count, uint64_t last_ch
 uint64_t filter_vote_after_term(uint64_t old_term, uint64_t old_vote, uint64_t new_term);
 /* J. How many entries from `first` go into one message. */
 unsigned filter_segment(const struct raft_entry *entries, unsigned first, unsigned count);
+/* K. Before sending; `last` is our log's. True if it changed the result. */
+bool filter_result(struct raft_append_entries_result *result, uint64_t last);
 
 #endif

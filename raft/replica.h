@@ -20,20 +20,21 @@ enum replica_state { REPLICA_FOLLOWER, REPLICA_CANDIDATE, REPLICA_LEADER, REPLIC
 
 /* Bits of replica_options.guards_off: for tests that show what a guard is for. */
 enum replica_guard {
-    GUARD_COMMIT = 1 << 0,       /* A */
-    GUARD_REJECT = 1 << 1,       /* B */
-    GUARD_HOLD = 1 << 2,         /* C */
-    GUARD_PRE_VOTE = 1 << 3,     /* D */
-    GUARD_HEARTBEAT = 1 << 4,    /* E: own heartbeats */
-    GUARD_TRANSFER = 1 << 5,     /* F */
-    GUARD_MEMBERSHIP = 1 << 6,   /* G */
-    GUARD_NEVER_FAIL = 1 << 7,   /* H */
-    GUARD_VOTE_KEPT = 1 << 8,    /* I */
-    GUARD_LABEL = 1 << 9,        /* snapshot labels */
-    GUARD_OUTBOX = 1 << 10,      /* the outbox gate */
-    GUARD_CHANGE_FIRST = 1 << 11 /* J: a change comes first in its message */
+    GUARD_COMMIT = 1 << 0,        /* A */
+    GUARD_REJECT = 1 << 1,        /* B */
+    GUARD_HOLD = 1 << 2,          /* C */
+    GUARD_PRE_VOTE = 1 << 3,      /* D */
+    GUARD_HEARTBEAT = 1 << 4,     /* E: own heartbeats */
+    GUARD_TRANSFER = 1 << 5,      /* F */
+    GUARD_MEMBERSHIP = 1 << 6,    /* G */
+    GUARD_NEVER_FAIL = 1 << 7,    /* H */
+    GUARD_VOTE_KEPT = 1 << 8,     /* I */
+    GUARD_LABEL = 1 << 9,         /* snapshot labels */
+    GUARD_OUTBOX = 1 << 10,       /* the outbox gate */
+    GUARD_CHANGE_FIRST = 1 << 11, /* J: a change comes first in its message */
+    GUARD_RESULT = 1 << 12,       /* K: a result says what our log holds */
 };
-#define GUARD_COUNT 12
+#define GUARD_COUNT 13
 
 /* A proposal's end, or a read barrier's. */
 struct replica_reply {

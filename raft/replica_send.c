@@ -195,6 +195,10 @@ int send_from_core(struct raft_io *io, struct raft_io_send *request,
         if (replica->seen_term == raft->append_entries_result.term &&
             replica->seen_from == peer->id)
             message.round = replica->seen_round;
+        if (guard_is_on(replica, GUARD_RESULT) &&
+            filter_result(&message.raft.append_entries_result,
+                          raft_last_index(&replica->raft)))
+            guard_hit(replica, GUARD_RESULT);
         send_message(replica, peer->id, &message);
         break;
     case RAFT_REQUEST_VOTE_RESULT:

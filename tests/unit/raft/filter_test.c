@@ -436,6 +436,54 @@ static void a_change_within_a_message_is_seen_committed(void **state)
     assert_int_equal(conf_index_after(GUARD_CHANGE_FIRST), 2);
 }
 
+/* --- K --- */
+
+/* So that what the library forgets to set is seen, whatever lay there by chance. */
+static __attribute__((noinline)) void poison_the_stack(void)
+{
+    volatile char bytes[16384];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = 0x7a;
+}
+
+static void a_deposed_leader_is_told_nothing_of_our_stack(void **state)
+{
+    struct cluster c;
+    struct wire_message heartbeat = {
+        .raft = {.type = RAFT_APPEND_ENTRIES, .append_entries = {.term = 5}}};
+    struct wire_message result;
+    struct buffer bytes;
+
+    (void)state;
+    cluster_init(&c, 3);
+    node_bootstrap(&c, 2, 3);
+    node_open(&c, 2);
+    inject(&c, 1, 2, &heartbeat);
+    for (unsigned i = 0; i < 6; i++)
+        cluster_step_stores(&c);
+    heartbeat.raft.append_entries.term = 4;
+    buffer_init(&bytes, 0);
+    assert_true(wire_encode(&bytes, &heartbeat));
+    poison_the_stack();
+    assert_int_equal(replica_receive(c.nodes[2].replica, 3, buffer_slice(&bytes), c.now_ms),
+                     GW_OK);
+    buffer_deinit(&bytes);
+    struct envelope *answer = NULL;
+    list_each (&c.mail, link) {
+        struct envelope *envelope = container_of(link, struct envelope, link);
+        if (envelope->from == 2 && envelope->to == 3)
+            answer = envelope;
+    }
+    assert_non_null(answer);
+    assert_true(wire_decode(slice_of(answer->bytes, answer->size), &result));
+    assert_int_equal(result.raft.type, RAFT_APPEND_ENTRIES_RESULT);
+    assert_int_equal(result.raft.append_entries_result.term, 5);
+    assert_true(result.raft.append_entries_result.last_log_index <= 1);
+    wire_free(&result);
+    cluster_deinit(&c);
+}
+
 static void segments_begin_with_changes(void **state)
 {
     struct raft_entry entries[6];
@@ -470,6 +518,7 @@ int main(void)
         cmocka_unit_test(a_vote_leaves_only_once_it_is_durable),
         cmocka_unit_test(a_dump_goes_out_under_the_cores_own_label),
         cmocka_unit_test(a_change_within_a_message_is_seen_committed),
+        cmocka_unit_test(a_deposed_leader_is_told_nothing_of_our_stack),
         cmocka_unit_test(segments_begin_with_changes),
     };
 
