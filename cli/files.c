@@ -223,7 +223,7 @@ static void check(struct files *files, const struct catalog *known, bool is_all)
         catalog_clone(known, &catalog);
     else
         catalog_init(&catalog);
-    catalog_apply(&catalog, &files->change);
+    catalog_apply(&catalog, &files->change, NULL, NULL);
     problems_init(&found);
     catalog_check(&catalog, &files->change, NULL, 0, is_all ? &files->problems : &found);
     if (!is_all)

@@ -1,5 +1,4 @@
-/* Sorted shelves of shared resources. Single puts cost a binary search and a
- * move of pointers; a whole change is merged in one pass. */
+/* Shelves of shared resources, and what keeps the index in step with them. */
 #include "model/catalog.h"
 
 #include "model/change.h"
@@ -12,97 +11,62 @@ void catalog_init(struct catalog *catalog)
     *catalog = (struct catalog){.revision = 0};
 }
 
+static void drop_index(struct catalog *catalog)
+{
+    catalog->is_indexed = false;
+    shelf_deinit(&catalog->referrers);
+    shelf_deinit(&catalog->matches);
+}
+
 void catalog_deinit(struct catalog *catalog)
 {
     if (catalog == NULL)
         return;
-    for (int kind = 0; kind < KIND_COUNT; kind++) {
-        struct catalog_shelf *shelf = &catalog->shelves[kind];
-        for (size_t i = 0; i < shelf->count; i++)
-            resource_unref(shelf->items[i]);
-        free(shelf->items);
-    }
+    for (int kind = 0; kind < KIND_COUNT; kind++)
+        shelf_deinit(&catalog->shelves[kind]);
+    drop_index(catalog);
     catalog_init(catalog);
 }
 
-bool catalog_clone(const struct catalog *catalog, struct catalog *ret_copy)
+void catalog_clone(const struct catalog *catalog, struct catalog *ret_copy)
 {
     catalog_init(ret_copy);
     ret_copy->revision = catalog->revision;
-    for (int kind = 0; kind < KIND_COUNT; kind++) {
-        const struct catalog_shelf *from = &catalog->shelves[kind];
-        struct catalog_shelf *to = &ret_copy->shelves[kind];
-        if (from->count == 0)
-            continue;
-        to->items = malloc(from->count * sizeof(const struct resource *));
-        if (to->items == NULL) {
-            catalog_deinit(ret_copy);
+    for (int kind = 0; kind < KIND_COUNT; kind++)
+        shelf_share(&catalog->shelves[kind], &ret_copy->shelves[kind]);
+    ret_copy->is_indexed = catalog->is_indexed;
+    shelf_share(&catalog->referrers, &ret_copy->referrers);
+    shelf_share(&catalog->matches, &ret_copy->matches);
+}
+
+bool catalog_index(struct catalog *catalog)
+{
+    const struct resource *resource;
+
+    if (catalog->is_indexed)
+        return true;
+    catalog->is_indexed = true;
+    for (int kind = 0; kind < KIND_COUNT; kind++)
+        catalog_each(catalog, kind, resource)
+        {
+            if (catalog_index_put(catalog, resource))
+                continue;
+            drop_index(catalog);
             return false;
         }
-        to->capacity = from->count;
-        for (; to->count < from->count; to->count++)
-            to->items[to->count] = resource_ref(from->items[to->count]);
-    }
-    return true;
-}
-
-/* Where `name` stands or would stand. */
-static size_t find(const struct catalog_shelf *shelf, struct slice name, bool *ret_found)
-{
-    size_t low = 0, high = shelf->count;
-    *ret_found = false;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = slice_compare(shelf->items[middle]->name, name);
-        if (order == 0) {
-            *ret_found = true;
-            return middle;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static bool reserve(struct catalog_shelf *shelf, size_t count)
-{
-    if (count <= shelf->capacity)
-        return true;
-    size_t capacity = shelf->capacity < 8 ? 8 : shelf->capacity * 2;
-    if (capacity < count)
-        capacity = count;
-    const struct resource **items =
-        realloc(shelf->items, capacity * sizeof(const struct resource *));
-    if (items == NULL)
-        return false;
-    shelf->items = items;
-    shelf->capacity = capacity;
     return true;
 }
 
 static bool put(struct catalog *catalog, const struct resource *resource)
 {
-    struct catalog_shelf *shelf = &catalog->shelves[resource->kind];
-    bool found = false;
-    size_t at = shelf->count;
-    /* Walks give names in order: then it goes to the end. */
-    if (at > 0 && slice_compare(shelf->items[at - 1]->name, resource->name) >= 0)
-        at = find(shelf, resource->name, &found);
-    if (found) {
-        const struct resource *old = shelf->items[at];
-        shelf->items[at] = resource_ref(resource);
-        resource_unref(old);
-        return true;
-    }
-    if (!reserve(shelf, shelf->count + 1))
-        return false;
-    memmove(&shelf->items[at + 1], &shelf->items[at],
-            (shelf->count - at) * sizeof(const struct resource *));
-    shelf->items[at] = resource_ref(resource);
-    shelf->count++;
-    return true;
+    struct shelf *shelf = &catalog->shelves[resource->kind];
+    uint64_t order = shelf_name_order(resource->name);
+
+    if (!catalog->is_indexed)
+        return shelf_put(shelf, order, resource);
+    const struct resource *old = shelf_get(shelf, order, resource->kind, resource->name);
+    return (old == NULL || catalog_index_remove(catalog, old)) &&
+           shelf_put(shelf, order, resource) && catalog_index_put(catalog, resource);
 }
 
 bool catalog_put(struct catalog *catalog, const struct resource *resource)
@@ -113,8 +77,8 @@ bool catalog_put(struct catalog *catalog, const struct resource *resource)
 bool catalog_with_broken(const struct catalog *after, const struct change *change,
                          struct catalog *ret_copy)
 {
-    if (!catalog_clone(after, ret_copy))
-        return false;
+    catalog_clone(after, ret_copy);
+    drop_index(ret_copy);
     for (size_t i = 0; i < change->broken_count; i++) {
         const struct resource *resource = change->broken[i].resource;
         if (name_is_valid(resource->name) && !put(ret_copy, resource)) {
@@ -125,96 +89,92 @@ bool catalog_with_broken(const struct catalog *after, const struct change *chang
     return true;
 }
 
+/* False: out of memory. */
+static bool remove_named(struct catalog *catalog, enum kind kind, struct slice name,
+                         bool *ret_found)
+{
+    struct shelf *shelf = &catalog->shelves[kind];
+    uint64_t order = shelf_name_order(name);
+    const struct resource *old = shelf_get(shelf, order, kind, name);
+
+    *ret_found = old != NULL;
+    if (old == NULL)
+        return true;
+    return (!catalog->is_indexed || catalog_index_remove(catalog, old)) &&
+           shelf_remove(shelf, order, kind, name, ret_found);
+}
+
 bool catalog_delete(struct catalog *catalog, enum kind kind, struct slice name)
 {
-    if (kind >= KIND_COUNT)
-        return false;
-    struct catalog_shelf *shelf = &catalog->shelves[kind];
+    bool found = false;
+
+    return kind < KIND_COUNT && remove_named(catalog, kind, name, &found) && found;
+}
+
+bool catalog_apply(struct catalog *catalog, const struct change *change,
+                   struct arena *arena, struct catalog_undo *undo)
+{
     bool found;
-    size_t at = find(shelf, name, &found);
-    if (!found)
-        return false;
-    resource_unref(shelf->items[at]);
-    shelf->count--;
-    memmove(&shelf->items[at], &shelf->items[at + 1],
-            (shelf->count - at) * sizeof(const struct resource *));
-    return true;
-}
 
-static int compare_items(const void *a, const void *b)
-{
-    const struct change_item *left = *(const struct change_item *const *)a;
-    const struct change_item *right = *(const struct change_item *const *)b;
-    if (left->kind != right->kind)
-        return left->kind < right->kind ? -1 : 1;
-    return slice_compare(left->name, right->name);
-}
-
-/* Merges the sorted changes of one kind into its shelf. */
-static bool merge(struct catalog_shelf *shelf, const struct change_item **items,
-                  size_t count)
-{
-    const struct resource **merged =
-        malloc((shelf->count + count) * sizeof(const struct resource *));
-    if (merged == NULL)
-        return false;
-    size_t done = 0, old = 0, new = 0;
-    while (old < shelf->count || new < count) {
-        int order = old == shelf->count ? 1
-                    : new == count
-                        ? -1
-                        : slice_compare(shelf->items[old]->name, items[new]->name);
-        if (order < 0) {
-            merged[done++] = shelf->items[old++];
-            continue;
+    if (undo != NULL) {
+        undo->count = 0;
+        undo->olds =
+            arena_zalloc(arena, (change->count + 1) * sizeof(const struct resource *));
+        if (undo->olds == NULL)
+            return false;
+    }
+    for (size_t i = 0; i < change->count; i++) {
+        const struct change_item *item = &change->items[i];
+        if (undo != NULL) {
+            const struct resource *old = catalog_get(catalog, item->kind, item->name);
+            undo->olds[undo->count++] = old == NULL ? NULL : resource_ref(old);
         }
-        if (order == 0)
-            resource_unref(shelf->items[old++]);
-        if (items[new]->resource != NULL)
-            merged[done++] = resource_ref(items[new]->resource);
-        new ++;
+        if (item->resource != NULL ? !put(catalog, item->resource)
+                                   : !remove_named(catalog, item->kind, item->name, &found))
+            return false;
     }
-    free(shelf->items);
-    shelf->items = merged;
-    shelf->capacity = shelf->count + count;
-    shelf->count = done;
     return true;
 }
 
-bool catalog_apply(struct catalog *catalog, const struct change *change)
+bool catalog_undo(struct catalog *catalog, const struct change *change,
+                  struct catalog_undo *undo)
 {
-    if (change->count == 0)
-        return true;
-    const struct change_item **items =
-        malloc(change->count * sizeof(const struct change_item *));
-    if (items == NULL)
-        return false;
-    for (size_t i = 0; i < change->count; i++)
-        items[i] = &change->items[i];
-    qsort(items, change->count, sizeof(const struct change_item *), compare_items);
-    bool ok = true;
-    for (size_t start = 0, end; start < change->count && ok; start = end) {
-        end = start;
-        while (end < change->count && items[end]->kind == items[start]->kind)
-            end++;
-        ok = merge(&catalog->shelves[items[start]->kind], items + start, end - start);
+    bool ok = true, found;
+
+    for (size_t i = undo->count; i-- > 0;) {
+        const struct change_item *item = &change->items[i];
+        ok &= undo->olds[i] != NULL ? put(catalog, undo->olds[i])
+                                    : remove_named(catalog, item->kind, item->name, &found);
     }
-    free(items);
+    catalog_undo_forget(undo);
     return ok;
+}
+
+void catalog_undo_forget(struct catalog_undo *undo)
+{
+    for (size_t i = 0; i < undo->count; i++)
+        resource_unref(undo->olds[i]);
+    undo->count = 0;
 }
 
 const struct resource *catalog_get(const struct catalog *catalog, enum kind kind,
                                    struct slice name)
 {
-    bool found;
     if (kind >= KIND_COUNT)
         return NULL;
-    size_t at = find(&catalog->shelves[kind], name, &found);
-    return found ? catalog->shelves[kind].items[at] : NULL;
+    return shelf_get(&catalog->shelves[kind], shelf_name_order(name), kind, name);
+}
+
+const struct resource *catalog_any(const struct catalog *catalog, enum kind kind)
+{
+    struct shelf_cursor cursor = shelf_first(&catalog->shelves[kind]);
+
+    return shelf_next(&cursor);
 }
 
 const struct cluster_spec *catalog_cluster(const struct catalog *catalog)
 {
-    const struct catalog_shelf *shelf = &catalog->shelves[KIND_CLUSTER];
-    return shelf->count > 0 ? shelf->items[0]->cluster : NULL;
+    const struct resource *resource = catalog_any(catalog, KIND_CLUSTER);
+
+    return resource != NULL ? resource->cluster : NULL;
 }

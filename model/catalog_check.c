@@ -1,8 +1,9 @@
 /* Whether a catalog may stand: what no object can know by itself.
  *
- * References are looked up by binary search for the objects of the change only;
- * deletions and new Regions cost one walk over all references, changed routes
- * one pass over all routes (route_clash.c). */
+ * References are looked up by binary search for the objects of the change only; who
+ * refers to what is deleted is found by the catalog's index, or without one by a
+ * walk over all references. New Regions cost such a walk always. Routes that tie:
+ * route_clash.c. */
 #include "model/catalog.h"
 
 #include "model/change.h"
@@ -10,6 +11,7 @@
 #include "model/units.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 struct check {
     const struct catalog *after;
@@ -133,6 +135,53 @@ static void check_others(struct check *check, bool regions_only, bool deleted_on
     check->regions_only = check->deleted_only = false;
 }
 
+static int compare_resources(const void *a, const void *b)
+{
+    const struct resource *x = *(const struct resource *const *)a;
+    const struct resource *y = *(const struct resource *const *)b;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    return slice_compare(x->name, y->name);
+}
+
+/* The same for deletions, by the index: those who may refer to what is deleted, in the
+ * order of the walk. False: out of memory. */
+static bool check_referrers(struct check *check)
+{
+    struct arena arena;
+    const struct resource *resource, **found = NULL;
+    size_t count = 0, capacity = 0;
+    bool ok = true;
+    arena_init(&arena, 0, 0);
+    for (size_t i = 0; i < check->change->count; i++) {
+        const struct change_item *item = &check->change->items[i];
+        if (item->resource != NULL)
+            continue;
+        uint64_t order = catalog_reference_order(item->kind, item->name);
+        struct shelf_cursor cursor = shelf_seek(&check->after->referrers, order);
+        while ((resource = shelf_next_of(&cursor, order)) != NULL) {
+            const struct resource **place =
+                is_in_change(check, resource)
+                    ? NULL
+                    : arena_grow(&arena, (void **)&found, &count, &capacity,
+                                 sizeof(const struct resource *));
+            if (place != NULL)
+                *place = resource;
+            else
+                ok &= is_in_change(check, resource);
+        }
+    }
+    if (count > 1)
+        qsort(found, count, sizeof(const struct resource *), compare_resources);
+    check->deleted_only = true;
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || found[i] != found[i - 1])
+            check_references(check, found[i]);
+    check->deleted_only = false;
+    arena_deinit(&arena);
+    return ok;
+}
+
 /* Whether a broken list item's region may be missing only for an error of its own. */
 static bool is_told(const struct check *check, const struct resource *resource,
                     const char *path)
@@ -241,26 +290,29 @@ static bool binds_clash(const struct listener_spec *a, const struct listener_spe
 
 static void check_binds(struct check *check)
 {
-    const struct catalog_shelf *shelf = &check->after->shelves[KIND_LISTENER];
+    const struct resource *left, *right;
     char object[OBJECT_SIZE];
-    for (size_t i = 1; i < shelf->count; i++)
-        for (size_t j = 0; j < i; j++) {
-            const struct resource *a = shelf->items[j], *b = shelf->items[i];
-            if (!is_in_change(check, b)) {
-                const struct resource *swap = a;
-                a = b;
-                b = swap;
-            }
-            if (a->has_holes || b->has_holes)
-                continue; /* broken: where it listens is not known */
-            if (!is_in_change(check, b) || !binds_clash(a->listener, b->listener))
-                continue;
-            struct problem place = place_of(check, b, "spec.bind", object, sizeof object);
-            problems_add(check->problems, &place, "bind_clash",
-                         "%s spec.bind: '%.*s' clashes with Listener/%.*s ('%.*s')", object,
-                         SLICE_ARG(b->listener->bind), SLICE_ARG(a->name),
-                         SLICE_ARG(a->listener->bind));
+    catalog_each(check->after, KIND_LISTENER, right)
+        catalog_each(check->after, KIND_LISTENER, left)
+    {
+        const struct resource *a = left, *b = right;
+        if (left == right)
+            break; /* each pair once */
+        if (!is_in_change(check, b)) {
+            const struct resource *swap = a;
+            a = b;
+            b = swap;
         }
+        if (a->has_holes || b->has_holes)
+            continue; /* broken: where it listens is not known */
+        if (!is_in_change(check, b) || !binds_clash(a->listener, b->listener))
+            continue;
+        struct problem place = place_of(check, b, "spec.bind", object, sizeof object);
+        problems_add(check->problems, &place, "bind_clash",
+                     "%s spec.bind: '%.*s' clashes with Listener/%.*s ('%.*s')", object,
+                     SLICE_ARG(b->listener->bind), SLICE_ARG(a->name),
+                     SLICE_ARG(a->listener->bind));
+    }
 }
 
 static void check_members(struct check *check, const struct member_region *members,
@@ -340,8 +392,12 @@ bool catalog_check(const struct catalog *after, const struct change *change,
                 check_endpoint_regions(&check, resource);
         }
     }
-    if (change != NULL && touched.deleted)
-        check_others(&check, false, true);
+    if (change != NULL && touched.deleted) {
+        if (!after->is_indexed)
+            check_others(&check, false, true);
+        else if (!check_referrers(&check))
+            problems_add(problems, NULL, "no_memory", "out of memory");
+    }
     if (change != NULL && touched.kinds[KIND_REGION]) {
         if (!touched.deleted)
             check_others(&check, true, false);

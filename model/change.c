@@ -296,7 +296,8 @@ bool change_validate(struct change *change, const struct catalog *before,
                      uint64_t now_ms, struct slice by, struct catalog *ret_after,
                      size_t *ret_changed, struct problems *problems)
 {
-    if (!catalog_clone(before, ret_after) || !catalog_apply(ret_after, change)) {
+    catalog_clone(before, ret_after);
+    if (!catalog_apply(ret_after, change, NULL, NULL)) {
         problems_add(problems, NULL, "no_memory", "out of memory");
         return false;
     }

@@ -71,8 +71,7 @@ bool effective_policy(struct arena *arena, const struct catalog *catalog,
         .importance = IMPORTANCE_NORMAL,
         .body_bytes = 10u << 20,
     };
-    const struct catalog_shelf *clusters = &catalog->shelves[KIND_CLUSTER];
-    const struct resource *cluster = clusters->count > 0 ? clusters->items[0] : NULL;
+    const struct resource *cluster = catalog_any(catalog, KIND_CLUSTER);
     if (cluster != NULL) {
         const struct cluster_defaults *defaults = &cluster->cluster->defaults;
         effective.timeout_ms = defaults->timeout_ms;

@@ -1,10 +1,15 @@
-/* One pass: every route goes into a bucket per (priority, host, path, count of
- * matches); only routes of one bucket are compared with each other. Price: a
- * bucket with n routes that differ by headers alone costs n squared cheap
- * comparisons, of pairs with a changed route. */
+/* Every route stands in a bucket per (priority, host, path, count of matches); only
+ * routes of one bucket are compared with each other. Without an index of the
+ * catalog one pass sorts all routes into buckets; with it, only the buckets of the
+ * changed routes are looked at, and what is found is told in the order of the
+ * pass. Price: a bucket with n routes that differ by headers alone costs n squared
+ * cheap comparisons, of pairs with a changed route. */
 #include "model/route_clash.h"
 
+#include "base/hash.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 
 struct entry {
     const struct resource *route;
@@ -85,30 +90,161 @@ static void report(const struct resource *a, const struct resource *b, struct sl
                  SLICE_ARG(host));
 }
 
-static struct slice bucket_key(struct arena *arena, const struct route_spec *spec,
-                               struct slice host)
+/* What routes of one bucket have in common. */
+struct bucket {
+    int64_t priority;
+    size_t matches; /* of headers and query */
+    char kind;      /* of path: prefix, exact, regex */
+    struct slice path, host;
+};
+
+size_t route_clash_hosts(const struct route_match *match)
 {
-    const struct route_match *match = &spec->match;
-    struct slice path = SLICE("/");
-    char kind = 'p';
-    if (match->path != NULL && match->path->exact.size > 0) {
-        path = match->path->exact;
-        kind = 'e';
-    } else if (match->path != NULL && match->path->regex.size > 0) {
-        path = match->path->regex;
-        kind = 'r';
-    } else if (match->path != NULL && match->path->prefix.size > 0) {
-        path = match->path->prefix;
-        while (path.size > 1 && path.data[path.size - 1] == '/')
-            path.size--; /* /a and /a/ match alike */
-    }
-    return arena_printf(arena, "%lld %zu %.*s %c%.*s", (long long)spec->priority,
-                        match->headers.count + match->query.count, SLICE_ARG(host), kind,
-                        SLICE_ARG(path));
+    return match->hosts.count == 0 ? 1 : match->hosts.count;
 }
 
-void route_clash_check(const struct catalog *after, const struct change *change,
-                       struct problems *problems)
+static struct bucket bucket_of(const struct route_spec *spec, size_t host)
+{
+    const struct route_match *match = &spec->match;
+    struct bucket bucket = {.priority = spec->priority,
+                            .matches = match->headers.count + match->query.count,
+                            .kind = 'p',
+                            .path = SLICE("/"),
+                            .host = match->hosts.count == 0 ? SLICE("")
+                                                            : match->hosts.items[host]};
+
+    if (match->path != NULL && match->path->exact.size > 0) {
+        bucket.path = match->path->exact;
+        bucket.kind = 'e';
+    } else if (match->path != NULL && match->path->regex.size > 0) {
+        bucket.path = match->path->regex;
+        bucket.kind = 'r';
+    } else if (match->path != NULL && match->path->prefix.size > 0) {
+        bucket.path = match->path->prefix;
+        while (bucket.path.size > 1 && bucket.path.data[bucket.path.size - 1] == '/')
+            bucket.path.size--; /* /a and /a/ match alike */
+    }
+    return bucket;
+}
+
+static bool same_bucket(const struct bucket *a, const struct bucket *b)
+{
+    return a->priority == b->priority && a->matches == b->matches && a->kind == b->kind &&
+           slice_equal(a->path, b->path) && slice_equal(a->host, b->host);
+}
+
+static struct slice bucket_key(struct arena *arena, const struct bucket *bucket)
+{
+    return arena_printf(arena, "%lld %zu %.*s %c%.*s", (long long)bucket->priority,
+                        bucket->matches, SLICE_ARG(bucket->host), bucket->kind,
+                        SLICE_ARG(bucket->path));
+}
+
+uint64_t route_clash_order(const struct resource *route, size_t host)
+{
+    struct bucket bucket = bucket_of(route->route, host);
+    uint64_t seed =
+        (uint64_t)bucket.priority << 16 ^ bucket.matches << 8 ^ (uint8_t)bucket.kind;
+
+    return hash_stable_seeded(bucket.path, hash_stable_seeded(bucket.host, seed));
+}
+
+/* --- by the index --------------------------------------------------------------------- */
+
+struct tie {
+    const struct resource *earlier, *later; /* by name */
+    size_t earlier_host, later_host;
+};
+
+struct ties {
+    struct arena *arena;
+    struct tie *items;
+    size_t count, capacity;
+    bool no_memory;
+};
+
+/* As the pass meets them: by the later one and its hosts, then the newest first. */
+static int compare_ties(const void *a, const void *b)
+{
+    const struct tie *x = a, *y = b;
+    int order = slice_compare(x->later->name, y->later->name);
+
+    if (order == 0 && x->later_host != y->later_host)
+        order = x->later_host < y->later_host ? -1 : 1;
+    if (order == 0)
+        order = slice_compare(y->earlier->name, x->earlier->name);
+    if (order == 0 && x->earlier_host != y->earlier_host)
+        order = x->earlier_host > y->earlier_host ? -1 : 1;
+    return order;
+}
+
+static void note_ties(struct ties *found, const struct resource *a,
+                      const struct resource *b)
+{
+    bool swap = slice_compare(a->name, b->name) > 0;
+    const struct resource *earlier = swap ? b : a, *later = swap ? a : b;
+
+    if (!ties(&earlier->route->match, &later->route->match))
+        return;
+    for (size_t i = 0; i < route_clash_hosts(&later->route->match); i++)
+        for (size_t j = 0; j < route_clash_hosts(&earlier->route->match); j++) {
+            struct bucket x = bucket_of(later->route, i), y = bucket_of(earlier->route, j);
+            if (!same_bucket(&x, &y))
+                continue;
+            struct tie *tie = arena_grow(found->arena, (void **)&found->items,
+                                         &found->count, &found->capacity, sizeof *tie);
+            if (tie == NULL)
+                found->no_memory = true;
+            else
+                *tie = (struct tie){earlier, later, j, i};
+        }
+}
+
+static bool is_changed(const struct change *change, const struct resource *route)
+{
+    return change == NULL || change_given(change, KIND_ROUTE, route->name) != NULL;
+}
+
+/* False: out of memory. */
+static bool check_by_index(const struct catalog *after, const struct change *change,
+                           struct problems *problems)
+{
+    struct arena arena;
+    struct ties found = {.arena = &arena};
+
+    arena_init(&arena, 0, 0);
+    for (size_t i = 0; i < change->count; i++) {
+        const struct resource *route = change->items[i].resource, *other;
+        if (route == NULL || route->kind != KIND_ROUTE)
+            continue;
+        for (size_t host = 0; host < route_clash_hosts(&route->route->match); host++) {
+            uint64_t order = route_clash_order(route, host);
+            struct shelf_cursor cursor = shelf_seek(&after->matches, order);
+            while ((other = shelf_next_of(&cursor, order)) != NULL)
+                if (other != route)
+                    note_ties(&found, route, other);
+        }
+    }
+    if (found.count > 1)
+        qsort(found.items, found.count, sizeof found.items[0], compare_ties);
+    for (size_t i = 0; i < found.count; i++) {
+        const struct tie *tie = &found.items[i];
+        if (i > 0 && compare_ties(tie, tie - 1) == 0)
+            continue; /* found from both sides, or by two hosts */
+        struct slice host = bucket_of(tie->later->route, tie->later_host).host;
+        if (is_changed(change, tie->later))
+            report(tie->earlier, tie->later, host, change, problems);
+        else
+            report(tie->later, tie->earlier, host, change, problems);
+    }
+    arena_deinit(&arena);
+    return !found.no_memory;
+}
+
+/* --- by one pass ---------------------------------------------------------------------- */
+
+static bool check_all(const struct catalog *after, const struct change *change,
+                      struct problems *problems)
 {
     struct arena arena;
     struct table buckets;
@@ -121,12 +257,10 @@ void route_clash_check(const struct catalog *after, const struct change *change,
         if (route->has_holes)
             continue; /* broken: what it matches is not known */
         const struct route_match *match = &route->route->match;
-        bool is_changed =
-            change == NULL || change_given(change, KIND_ROUTE, route->name) != NULL;
-        size_t hosts = match->hosts.count == 0 ? 1 : match->hosts.count;
-        for (size_t i = 0; i < hosts && !no_memory; i++) {
-            struct slice host = match->hosts.count == 0 ? SLICE("") : match->hosts.items[i];
-            struct slice key = bucket_key(&arena, route->route, host);
+        bool is_new = is_changed(change, route);
+        for (size_t i = 0; i < route_clash_hosts(match) && !no_memory; i++) {
+            struct bucket bucket = bucket_of(route->route, i);
+            struct slice key = bucket_key(&arena, &bucket);
             struct entry *entry = arena_zalloc(&arena, sizeof *entry);
             if (key.data == NULL || entry == NULL) {
                 no_memory = true;
@@ -134,21 +268,29 @@ void route_clash_check(const struct catalog *after, const struct change *change,
             }
             const struct entry *first = table_get(&buckets, key);
             for (const struct entry *e = first; e != NULL; e = e->next) {
-                if (e->route == route || (!is_changed && !e->is_changed) ||
+                if (e->route == route || (!is_new && !e->is_changed) ||
                     !ties(&e->route->route->match, match))
                     continue;
-                if (is_changed)
-                    report(e->route, route, host, change, problems);
+                if (is_new)
+                    report(e->route, route, bucket.host, change, problems);
                 else
-                    report(route, e->route, host, change, problems);
+                    report(route, e->route, bucket.host, change, problems);
             }
-            *entry =
-                (struct entry){.route = route, .next = first, .is_changed = is_changed};
+            *entry = (struct entry){.route = route, .next = first, .is_changed = is_new};
             no_memory = !table_put(&buckets, key, entry);
         }
     }
-    if (no_memory)
-        problems_add(problems, NULL, "no_memory", "out of memory");
     table_deinit(&buckets);
     arena_deinit(&arena);
+    return !no_memory;
+}
+
+void route_clash_check(const struct catalog *after, const struct change *change,
+                       struct problems *problems)
+{
+    bool ok = after->is_indexed && change != NULL ? check_by_index(after, change, problems)
+                                                  : check_all(after, change, problems);
+
+    if (!ok)
+        problems_add(problems, NULL, "no_memory", "out of memory");
 }

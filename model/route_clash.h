@@ -10,4 +10,9 @@
 void route_clash_check(const struct catalog *after, const struct change *change,
                        struct problems *problems);
 
+/* For the index: how many places of a route may tie, one a host, and the hash of what
+ * must be equal there. */
+size_t route_clash_hosts(const struct route_match *match);
+uint64_t route_clash_order(const struct resource *route, size_t host);
+
 #endif

@@ -18,7 +18,8 @@ static void read_run(struct job *job)
 {
     struct control *control = job->owner;
 
-    edition_read(control->env, control->visible, &control->read, &control->read_err);
+    edition_read(control->env, control->visible, control->read_index, &control->read,
+                 &control->read_err);
 }
 
 static void read_done(struct job *job)
@@ -46,7 +47,10 @@ void catalog_source_refresh(struct control *control)
 {
     struct edition *visible = control->visible;
 
-    if (visible != NULL && visible->catalog.revision >= control->visible_revision) {
+    bool wants_index = control_is_leader(control);
+
+    if (visible != NULL && visible->catalog.revision >= control->visible_revision &&
+        (visible->catalog.is_indexed || !wants_index)) {
         if (visible->applied < control->visible_index)
             visible->applied = control->visible_index;
         told(control);
@@ -58,6 +62,7 @@ void catalog_source_refresh(struct control *control)
     }
     control->read_again = false;
     control->is_reading = true;
+    control->read_index = wants_index;
     control->read_err = ERROR_NONE;
     job_start(&control->reader, control->loop, read_run, read_done, control);
 }

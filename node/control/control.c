@@ -173,6 +173,8 @@ static void take_view(struct control *control, struct member_view *view)
         proposer_lost(&control->proposer);
     if (is_leader)
         control->proposer_term = view->replica.term;
+    if (is_leader && !was_leader)
+        catalog_source_refresh(control); /* the index that checks want */
     if (view->replica.state == REPLICA_HALTED && !control->is_halted) {
         control->is_halted = true;
         log_event(LOG_ERROR, "control", "member halted",
@@ -383,7 +385,7 @@ static enum result read_state(struct control *control, struct error *err)
     control->visible_index = control->nodes.state.applied;
     control->visible_revision = control->nodes.state.revision;
     control_place(control);
-    return edition_read(control->env, NULL, &control->visible, err);
+    return edition_read(control->env, NULL, false, &control->visible, err);
 }
 
 enum result control_open(uv_loop_t *loop, const struct control_options *options,

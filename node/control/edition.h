@@ -1,8 +1,7 @@
-/* One state of the catalog that never changes any more: shared between the
- * control thread and jobs on the pool by an atomic count.
- *
- * Made from the visible records, or tentatively: a visible one with what the
- * leader has in flight. */
+/* One state of the catalog. Made from the visible records it never changes any more, and
+ * the control thread and jobs on the pool share it by an atomic count. A tentative
+ * one belongs to the proposer alone: a visible one with what the leader has in
+ * flight, changed in place by one write after the other. */
 #ifndef GW_NODE_EDITION_H
 #define GW_NODE_EDITION_H
 
@@ -16,7 +15,8 @@ struct edition {
     _Atomic uint64_t
         applied;            /* index that it still holds at: rises while nothing changes */
     uint64_t conf_sequence; /* what the next transaction extends */
-    bool is_tentative;
+    bool is_tentative;      /* holds what is not visible yet */
+    bool is_broken;         /* memory ran out in the middle of a change: no use any more */
     atomic_uint references;
 };
 
@@ -27,8 +27,11 @@ struct edition *edition_ref(struct edition *edition);
 void edition_unref(struct edition *edition);
 
 /* Pool. What is visible now: shares the resources of `before` (may be NULL) whose
- * modRevision still holds, decodes the others. GW_DAMAGED names the record. */
-enum result edition_read(struct env *env, const struct edition *before,
+ * modRevision still holds, decodes the others. With an index where the leader checks
+ * changes against it; one that `before` has is kept. GW_DAMAGED names the record. */
+enum result edition_read(struct env *env, const struct edition *before, bool has_index,
                          struct edition **ret_edition, struct error *err);
+/* One for the proposer, not tentative yet. NULL: out of memory. */
+struct edition *edition_tentative(const struct edition *visible);
 
 #endif

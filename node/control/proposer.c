@@ -16,6 +16,7 @@ void proposer_init(struct proposer *proposer, const struct proposer_hooks *hooks
     list_init(&proposer->queue);
     list_init(&proposer->in_flight);
     list_init(&proposer->again);
+    list_init(&proposer->checking);
     member_call_init(&proposer->barrier, MEMBER_BARRIER, hooks->mailbox);
 }
 
@@ -98,72 +99,83 @@ static void settle_noops(struct proposer *proposer)
     }
 }
 
-/* Pool. */
+/* Mostly on the pool. */
 static void check_run(struct job *job)
 {
-    struct write *write = job->owner;
-    struct proposer *proposer = write->proposer;
+    struct proposer *proposer = job->owner;
 
-    if (write->has_client && !write->dry_run && proposer->hooks.session_answer != NULL)
-        write->is_session_known =
-            proposer->hooks.session_answer(proposer->hooks.owner, write);
-    write_check(write);
+    list_each (&proposer->checking, link) {
+        struct write *write = container_of(link, struct write, link);
+        if (write->has_client && !write->dry_run && proposer->hooks.session_answer != NULL)
+            write->is_session_known =
+                proposer->hooks.session_answer(proposer->hooks.owner, write);
+        write_check(write, proposer->tentative);
+    }
 }
 
-static void check_done(struct job *job)
+static void take_checked(struct proposer *proposer, struct write *write)
 {
-    struct write *write = job->owner;
-    struct proposer *proposer = write->proposer;
-
-    proposer->checking = NULL;
     if (write->is_session_known) {
         finish(proposer, write, write->result);
-    } else if (proposer->is_rebuilding && write->base->is_tentative) {
+    } else if (proposer->is_rebuilding && write->is_on_tentative) {
         retry(proposer, write);
     } else if (write->result != GW_OK || write->dry_run) {
-        write->revision = write->base->catalog.revision;
+        write->revision = write->base_revision;
         finish(proposer, write, write->result);
     } else if (write->changed_count == 0) {
         write->is_noop = true;
         list_append(&proposer->in_flight, &write->link);
         settle_noops(proposer);
     } else {
-        edition_unref(proposer->tentative);
-        proposer->tentative = edition_ref(write->after);
-        proposer->sequence = write->after->conf_sequence;
         post_propose(proposer, write);
     }
+}
+
+static void check_done(struct job *job)
+{
+    struct proposer *proposer = job->owner;
+    struct list_link *link;
+
+    /* Whoever is answered may come with the next write: it waits for the whole batch. */
+    while ((link = list_take_first(&proposer->checking)) != NULL)
+        take_checked(proposer, container_of(link, struct write, link));
+    proposer->is_checking = false;
+    if (proposer->tentative->is_broken)
+        rebuild(proposer, 0);
     pump(proposer);
 }
 
-/* What the head of the queue is checked against, or NULL: wait. */
-static struct edition *base_for(struct proposer *proposer, const struct write *write)
+static void drop_tentative(struct proposer *proposer)
+{
+    edition_unref(proposer->tentative);
+    proposer->tentative = NULL;
+}
+
+/* Sees to it that there is a tentative edition for the head of the queue. False: wait. */
+static bool make_base(struct proposer *proposer, const struct write *write)
 {
     struct edition *visible = proposer->hooks.visible(proposer->hooks.owner);
 
     if (visible == NULL)
-        return NULL;
+        return false;
     if (proposer->is_rebuilding) {
         if (!list_is_empty(&proposer->in_flight) ||
             visible->applied < proposer->rebuild_index)
-            return NULL;
+            return false;
         proposer->is_rebuilding = false;
         proposer->rebuild_index = 0;
-        edition_unref(proposer->tentative);
-        proposer->tentative = NULL;
+        drop_tentative(proposer);
     }
+    if (proposer->tentative != NULL && list_is_empty(&proposer->in_flight) &&
+        visible->conf_sequence >= proposer->tentative->conf_sequence)
+        drop_tentative(proposer);
     if (proposer->tentative == NULL)
-        return visible;
-    if (list_is_empty(&proposer->in_flight) &&
-        visible->conf_sequence >= proposer->sequence) {
-        edition_unref(proposer->tentative);
-        proposer->tentative = NULL;
-        return visible;
-    }
+        proposer->tentative = edition_tentative(visible);
+    if (proposer->tentative == NULL)
+        return false; /* no memory: with the next news of what is visible */
     /* What is in flight has no revisions yet that a precondition could name. */
-    if (write->has_if_match || write->has_if_revision)
-        return NULL;
-    return proposer->tentative;
+    return !proposer->tentative->is_tentative ||
+           !(write->has_if_match || write->has_if_revision);
 }
 
 static void ask_barrier(struct proposer *proposer)
@@ -176,9 +188,33 @@ static void ask_barrier(struct proposer *proposer)
     proposer->hooks.post(proposer->hooks.owner, &proposer->barrier);
 }
 
+/* From the queue: what can be checked in one go. Preconditions on revisions go first or
+ * wait, as those before them have none yet. */
+static size_t take_batch(struct proposer *proposer)
+{
+    size_t count = 0, bytes = 0;
+
+    list_each (&proposer->queue, link) {
+        struct write *write = container_of(link, struct write, link);
+        if (count > 0 &&
+            (count == PROPOSER_BATCH || bytes + write->body.size > PROPOSER_BATCH_BYTES ||
+             write->has_if_match || write->has_if_revision))
+            break;
+        list_remove(link);
+        list_append(&proposer->checking, link);
+        proposer->queued--;
+        count++;
+        bytes += write->body.size;
+        write_reset(write);
+        write->wall_ms = proposer->hooks.wall_ms(proposer->hooks.owner);
+        proposer->hooks.regions(proposer->hooks.owner, write);
+    }
+    return bytes;
+}
+
 static void pump(struct proposer *proposer)
 {
-    if (proposer->checking != NULL)
+    if (proposer->is_checking)
         return;
     if (proposer->is_rebuilding && list_is_empty(&proposer->in_flight)) {
         /* Those of the broken run go first, as they were. */
@@ -192,23 +228,15 @@ static void pump(struct proposer *proposer)
         ask_barrier(proposer);
         return;
     }
-    struct edition *base = base_for(proposer, write);
-    if (base == NULL)
+    if (!make_base(proposer, write))
         return;
-
-    list_remove(&write->link);
-    proposer->queued--;
-    write_reset(write);
-    write->base = edition_ref(base);
-    write->wall_ms = proposer->hooks.wall_ms(proposer->hooks.owner);
-    proposer->hooks.regions(proposer->hooks.owner, write);
-    proposer->checking = write;
-    job_start(&write->job, proposer->hooks.loop, check_run, check_done, write);
+    proposer->is_checking = true;
+    take_batch(proposer);
+    job_start(&proposer->job, proposer->hooks.loop, check_run, check_done, proposer);
 }
 
 void proposer_submit(struct proposer *proposer, struct write *write)
 {
-    write->proposer = proposer;
     if (proposer->queued >= PROPOSER_QUEUE) {
         error_set(&write->err, GW_LIMIT, "%d writes wait already: try again later",
                   PROPOSER_QUEUE);
@@ -255,9 +283,8 @@ static void proposal_came(struct proposer *proposer, struct write *write)
     buffer_reset(&write->detail);
     buffer_append_slice(&write->detail, buffer_slice(&call->reply));
     if (write->is_noop)
-        write->revision = proposer->revision > write->base->catalog.revision
-                              ? proposer->revision
-                              : write->base->catalog.revision;
+        write->revision = proposer->revision > write->base_revision ? proposer->revision
+                                                                    : write->base_revision;
     else
         write->revision = call->revision;
     uint64_t index = call->index;

@@ -1,18 +1,21 @@
 /* The leader's line of writes: each is checked against what is visible plus what
- * is in flight already, so the next one need not wait for the disk.
+ * is in flight already, so the next one need not wait for the disk. What waits is
+ * checked in batches, one after the other against one tentative edition.
  *
  * An entry carries the configuration sequence it extends; where that no longer
  * fits (GW_AGAIN), the line stands still until nothing is in flight, takes up
  * the visible state anew and checks again, a few times at most. Control thread;
- * the checks run on the pool. All of the outside is behind hooks, so tests need
- * no member. */
+ * small batches are checked at once, others on the pool. All of the outside is
+ * behind hooks, so tests need no member. */
 #ifndef GW_NODE_PROPOSER_H
 #define GW_NODE_PROPOSER_H
 
 #include "node/control/write.h"
 
-#define PROPOSER_TRIES 8
-#define PROPOSER_QUEUE 1024 /* writes waiting; more are refused: GW_LIMIT */
+#define PROPOSER_TRIES       8
+#define PROPOSER_QUEUE       1024         /* writes waiting; more are refused: GW_LIMIT */
+#define PROPOSER_BATCH       64           /* writes checked in one go … */
+#define PROPOSER_BATCH_BYTES (256u << 10) /* … with bodies of so much, or one write */
 
 struct proposer_hooks {
     void *owner;
@@ -25,8 +28,8 @@ struct proposer_hooks {
     /* Fills write->regions. */
     void (*regions)(void *owner, struct write *write);
     uint64_t (*wall_ms)(void *owner);
-    /* Pool: has this client's request been answered before? Then fills result, revision
-     * and detail of the write. May be NULL. */
+    /* Any thread: has this client's request been answered before? Then fills result,
+     * revision and detail of the write. May be NULL. */
     bool (*session_answer)(void *owner, struct write *write);
 };
 
@@ -36,11 +39,12 @@ struct proposer {
     struct list_link in_flight; /* proposed, and what is answered in their order */
     struct list_link again;     /* to be checked once more, in order */
     size_t queued;
-    struct write *checking;
-    struct edition *tentative;
-    uint64_t sequence;      /* what the next transaction extends, if tentative */
-    uint64_t revision;      /* of the last one answered */
-    uint64_t rebuild_index; /* the visible state must have reached it */
+    struct list_link checking; /* the batch under way */
+    bool is_checking;
+    struct job job;
+    struct edition *tentative; /* owned; the batch's while one is under way; or NULL */
+    uint64_t revision;         /* of the last one answered */
+    uint64_t rebuild_index;    /* the visible state must have reached it */
     bool is_rebuilding;
     bool is_ready; /* the barrier of this term has been passed */
     bool is_barrier_out;

@@ -79,7 +79,7 @@ struct control {
     struct job reader;
     struct edition *read; /* the job's result */
     struct error read_err;
-    bool is_reading, read_again;
+    bool is_reading, read_again, read_index;
 
     struct nodes nodes;
     struct member_shape shape; /* as the member was told */

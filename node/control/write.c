@@ -22,9 +22,6 @@ void write_deinit(struct write *write)
     buffer_deinit(&write->command);
     buffer_deinit(&write->detail);
     arena_deinit(&write->arena);
-    edition_unref(write->base);
-    edition_unref(write->after);
-    write->base = write->after = NULL;
 }
 
 void write_reset(struct write *write)
@@ -36,9 +33,6 @@ void write_reset(struct write *write)
     buffer_reset(&write->command);
     buffer_reset(&write->detail);
     arena_reset(&write->arena);
-    edition_unref(write->base);
-    edition_unref(write->after);
-    write->base = write->after = NULL;
     write->result = GW_OK;
     write->err = ERROR_NONE;
     write->changed_count = 0;
@@ -108,12 +102,12 @@ static enum result check_preconditions(struct write *write, const struct resourc
 
 /* Something did not decode: what else is wrong is found all the same, so that one
  * answer tells everything. */
-static enum result fail_decoded(struct write *write)
+static enum result fail_decoded(struct write *write, const struct edition *base)
 {
     struct catalog after;
 
-    if (!catalog_clone(&write->base->catalog, &after) ||
-        !catalog_apply(&after, &write->change)) {
+    catalog_clone(&base->catalog, &after);
+    if (!catalog_apply(&after, &write->change, NULL, NULL)) {
         catalog_deinit(&after);
         return no_memory(write);
     }
@@ -123,14 +117,15 @@ static enum result fail_decoded(struct write *write)
     return fail_problems(write);
 }
 
-static enum result put_value(struct write *write, const struct value *root)
+static enum result put_value(struct write *write, const struct edition *base,
+                             const struct value *root)
 {
     const struct change_item *twin;
     const struct resource *resource = change_decode_object(
         &write->change, root, (struct slice){0}, 0, &twin, &write->problems);
 
     if (resource == NULL || resource->is_broken)
-        return fail_decoded(write);
+        return fail_decoded(write, base);
     if (resource->kind != write->kind || !slice_equal(resource->name, write->name)) {
         error_set(&write->err, GW_INVALID,
                   "the body is %s/%.*s, the address says %s/%.*s: they must agree",
@@ -141,8 +136,8 @@ static enum result put_value(struct write *write, const struct value *root)
     return GW_OK;
 }
 
-static enum result patch(struct write *write, const struct resource *old,
-                         const struct value *body)
+static enum result patch(struct write *write, const struct edition *base,
+                         const struct resource *old, const struct value *body)
 {
     if (old == NULL)
         return fail(write, error_set(&write->err, GW_NOT_FOUND, "%s/%.*s does not exist",
@@ -151,13 +146,13 @@ static enum result patch(struct write *write, const struct resource *old,
     struct value *merged = target == NULL ? NULL : value_merge(&write->arena, target, body);
     if (merged == NULL)
         return no_memory(write);
-    return put_value(write, merged);
+    return put_value(write, base, merged);
 }
 
 /* Body and base catalog into the change. */
-static enum result read_change(struct write *write)
+static enum result read_change(struct write *write, const struct edition *base)
 {
-    const struct catalog *before = &write->base->catalog;
+    const struct catalog *before = &base->catalog;
     struct value *body = NULL;
 
     if (write->type != WRITE_DELETE) {
@@ -167,7 +162,7 @@ static enum result read_change(struct write *write)
     }
     if (write->type == WRITE_APPLY) {
         if (!change_decode(&write->change, body, &write->problems))
-            return fail_decoded(write);
+            return fail_decoded(write, base);
         if (write->has_prune && !change_prune(&write->change, before, write->prune))
             return no_memory(write);
         return GW_OK;
@@ -179,9 +174,9 @@ static enum result read_change(struct write *write)
         return result;
     switch (write->type) {
     case WRITE_PUT:
-        return put_value(write, body);
+        return put_value(write, base, body);
     case WRITE_PATCH:
-        return patch(write, old, body);
+        return patch(write, base, old, body);
     default:
         if (old == NULL)
             return fail(write,
@@ -217,22 +212,16 @@ static void check_cluster_name(struct write *write)
     }
 }
 
-static enum result check_after(struct write *write)
+/* With the change applied to `base`. */
+static enum result check_after(struct write *write, struct edition *base,
+                               struct catalog_undo *undo)
 {
-    struct edition *after = edition_new();
-
-    if (after == NULL || !catalog_clone(&write->base->catalog, &after->catalog)) {
-        edition_unref(after);
+    if (!catalog_apply(&base->catalog, &write->change, &write->arena, undo)) {
+        base->is_broken = true;
         return no_memory(write);
     }
-    write->after = after;
-    after->is_tentative = true;
-    after->applied = write->base->applied;
-    after->conf_sequence = write->base->conf_sequence + 1;
-    if (!catalog_apply(&after->catalog, &write->change))
-        return no_memory(write);
     check_cluster_name(write);
-    if (!catalog_check(&after->catalog, &write->change, write->regions, write->region_count,
+    if (!catalog_check(&base->catalog, &write->change, write->regions, write->region_count,
                        &write->problems) ||
         problems_failed(&write->problems))
         return fail_problems(write);
@@ -249,7 +238,7 @@ static void item_key(struct arena *arena, const struct change_item *item,
 
 /* One entry, all or nothing. Values are packed into one buffer first, so that
  * slices of it are taken only once it no longer moves. */
-static enum result encode(struct write *write)
+static enum result encode(struct write *write, const struct edition *base)
 {
     struct transaction_item *items =
         arena_zalloc(&write->arena, (write->changed_count + 1) * sizeof *items);
@@ -284,7 +273,7 @@ static enum result encode(struct write *write)
                                     : (struct slice){0},
         .sequence = write->has_client ? 1 : 0,
         .actor = write->actor};
-    const struct transaction transaction = {.conf_sequence = write->base->conf_sequence,
+    const struct transaction transaction = {.conf_sequence = base->conf_sequence,
                                             .has_if_revision = write->has_if_revision,
                                             .if_revision = write->if_revision,
                                             .items = items,
@@ -305,12 +294,12 @@ static enum result encode(struct write *write)
 
 /* The session has answered this request: nothing is checked or proposed again. The
  * items are read for their names only. */
-static void read_names(struct write *write)
+static void read_names(struct write *write, const struct edition *base)
 {
     enum result result = write->result;
 
-    if (read_change(write) == GW_OK)
-        change_compare(&write->change, &write->base->catalog, write->wall_ms, write->actor,
+    if (read_change(write, base) == GW_OK)
+        change_compare(&write->change, &base->catalog, write->wall_ms, write->actor,
                        &write->changed_count, &write->problems);
     problems_deinit(&write->problems);
     problems_init(&write->problems);
@@ -319,21 +308,36 @@ static void read_names(struct write *write)
     write->result = result;
 }
 
-void write_check(struct write *write)
+void write_check(struct write *write, struct edition *base)
 {
-    if (write->is_session_known) {
-        read_names(write);
+    struct catalog_undo undo = {0};
+
+    write->base_revision = base->catalog.revision;
+    write->is_on_tentative = base->is_tentative;
+    if (base->is_broken) {
+        no_memory(write);
         return;
     }
-    if (read_change(write) != GW_OK)
+    if (write->is_session_known) {
+        read_names(write, base);
         return;
-    if (!change_compare(&write->change, &write->base->catalog, write->wall_ms, write->actor,
+    }
+    if (read_change(write, base) != GW_OK)
+        return;
+    if (!change_compare(&write->change, &base->catalog, write->wall_ms, write->actor,
                         &write->changed_count, &write->problems)) {
         fail_problems(write);
         return;
     }
-    if (check_after(write) != GW_OK)
-        return;
-    if (write->changed_count != 0)
-        encode(write);
+    if (check_after(write, base, &undo) == GW_OK && write->changed_count != 0)
+        encode(write, base);
+    if (write->result == GW_OK && write->changed_count != 0 && !write->dry_run) {
+        catalog_undo_forget(&undo);
+        base->conf_sequence++;
+        base->is_tentative = true;
+    } else if (!base->is_broken && !catalog_undo(&base->catalog, &write->change, &undo)) {
+        base->is_broken = true;
+    } else {
+        catalog_undo_forget(&undo);
+    }
 }

@@ -1,6 +1,6 @@
 /* One wish to change the configuration, on its way from a request to a log
- * entry: decoded, compared and checked against a catalog on the pool, then
- * encoded as one transaction. The proposer carries it through. */
+ * entry: decoded, compared and checked against a catalog, then encoded as one
+ * transaction. The proposer carries it through. */
 #ifndef GW_NODE_WRITE_H
 #define GW_NODE_WRITE_H
 
@@ -52,10 +52,9 @@ struct write {
     struct buffer detail; /* the command's answer: command_detail_unpack */
 
     /* The proposer's. */
-    struct job job;
     struct member_call call;
-    void *proposer;
-    struct edition *base, *after;
+    uint64_t base_revision; /* of what it was checked against … */
+    bool is_on_tentative;   /* … which held what was in flight */
     struct buffer command;
     struct member_region regions[WRITE_REGIONS_MAX]; /* in `arena` */
     size_t region_count;
@@ -73,7 +72,8 @@ void write_init(struct write *write);
 void write_deinit(struct write *write);
 /* For another try: forgets what came of it. */
 void write_reset(struct write *write);
-/* Pool: fills result, problems, change, after and command, against `base`. */
-void write_check(struct write *write);
+/* Fills result, problems, change and command, against `base`, which then holds the change
+ * too and is tentative, where it shall be proposed; else `base` stays as it was. */
+void write_check(struct write *write, struct edition *base);
 
 #endif

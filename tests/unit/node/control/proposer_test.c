@@ -158,8 +158,8 @@ static void pass_barrier(void)
 static void become_visible(struct wish *wish, uint64_t index)
 {
     edition_unref(visible);
-    visible = edition_ref(wish->write.after);
-    visible->is_tentative = false;
+    (void)wish;
+    visible = edition_tentative(proposer.tentative);
     visible->applied = index;
     visible->catalog.revision = index;
     proposer_visible(&proposer);
@@ -216,6 +216,49 @@ static void the_next_write_is_checked_against_what_is_in_flight(void **state)
     assert_int_equal(second->write.result, GW_OK);
     forget(first);
     forget(second);
+    end();
+}
+
+static void those_that_waited_are_checked_in_one_go(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION("eu"));
+    struct wish *wrong = wish_apply(REGION_AFTER("us", "nowhere"));
+    struct wish *dry = wish_apply(REGION("us"));
+    struct wish *same = wish_apply(REGION("eu"));
+    struct wish *rests_on_dry = wish_apply(REGION_AFTER("ap", "us"));
+    struct wish *last = wish_apply(REGION_AFTER("ap", "eu"));
+    struct wish *conditional = wish_apply(REGION("af"));
+    dry->write.dry_run = true;
+    conditional->write.has_if_revision = true;
+    conditional->write.if_revision = 20;
+    struct wish *const all[] = {first, wrong, dry, same, rests_on_dry, last, conditional};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        submit(all[i]);
+    pass_barrier();
+    /* What was refused, or only tried, left no trace for those behind it. */
+    assert_int_equal(wrong->write.result, GW_INVALID);
+    assert_int_equal(dry->write.result, GW_OK);
+    assert_int_equal(rests_on_dry->write.result, GW_INVALID);
+    assert_false(same->done);
+    assert_int_equal(call_count, 2);
+    assert_int_equal(sequence_of(calls[0]), 7);
+    assert_int_equal(sequence_of(calls[1]), 8);
+    answer(0, GW_OK, 6, 6);
+    assert_int_equal(call_count, 2); /* a barrier for the one without effect */
+    answer(1, GW_OK, 6, 0);
+    assert_true(same->done);
+    answer(0, GW_OK, 7, 7);
+    /* The one with a precondition waits until all before it are visible. */
+    assert_int_equal(call_count, 0);
+    become_visible(last, 7);
+    assert_int_equal(call_count, 1);
+    assert_int_equal(sequence_of(calls[0]), 9);
+    answer(0, GW_OK, 8, 8);
+    assert_true(conditional->done);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        forget(all[i]);
     end();
 }
 
@@ -399,7 +442,7 @@ static void merge_patch_changes_one_field(void **state)
     submit(patch);
     assert_int_equal(call_count, 1);
     const struct resource *eu =
-        catalog_get(&patch->write.after->catalog, KIND_REGION, SLICE("eu"));
+        catalog_get(&proposer.tentative->catalog, KIND_REGION, SLICE("eu"));
     assert_non_null(eu);
     assert_int_equal(eu->region->weight, 50);
     assert_int_equal(eu->labels.count, 1);
@@ -438,6 +481,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_write_of_a_term_waits_for_a_barrier),
         cmocka_unit_test(the_next_write_is_checked_against_what_is_in_flight),
+        cmocka_unit_test(those_that_waited_are_checked_in_one_go),
         cmocka_unit_test(a_broken_run_is_checked_again_in_order),
         cmocka_unit_test(a_write_is_not_tried_for_ever),
         cmocka_unit_test(a_change_without_effect_makes_no_entry),
