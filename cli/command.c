@@ -20,7 +20,6 @@ static const char *const unbuilt[] = {
     "cluster upgrade",
     "cluster certs",
     "cluster keys",
-    "cluster recover",
     "promote",
     "demote",
     "set",

@@ -72,6 +72,7 @@ int run_explain(struct invocation *invocation);
 int run_ready(struct invocation *invocation);
 int run_cluster_init(struct invocation *invocation);
 int run_cluster_join(struct invocation *invocation);
+int run_cluster_recover(struct invocation *invocation);
 int run_cluster_status(struct invocation *invocation);
 int run_cluster_members(struct invocation *invocation);
 int run_cluster_leader(struct invocation *invocation);

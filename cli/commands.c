@@ -98,6 +98,12 @@ static const struct option join_options[] = {
     NODE_OPTIONS,
     {"--token-file", 0, "FILE", "Read the token from a file."},
     {"--wait", 0, "DURATION", "Keep trying for this long."},
+    {"--replace", 0, NULL,
+     "Take the place of the node of this name; its old data is put aside."},
+    {0}};
+static const struct option recover_options[] = {
+    {"--data-dir", 0, "DIR", "The directory of a node that does not run."},
+    {"--inspect", 0, NULL, "Only say how far its log goes."},
     {0}};
 static const struct option restore_options[] = {
     NODE_OPTIONS,
@@ -128,6 +134,9 @@ const struct command commands[] = {
      run_token_list},
     {"cluster token revoke", "ID", 1, 1, "Make a join token useless.", NULL,
      run_token_revoke},
+    {"cluster recover", "", 0, 0,
+     "Make a survivor the only voter, when a quorum is gone for good.", recover_options,
+     run_cluster_recover},
     {"cluster status", "", 0, 0, "Quorum, leader and members at a glance.", NULL,
      run_cluster_status},
     {"cluster members", "", 0, 0, "List the nodes.", NULL, run_cluster_members},

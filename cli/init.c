@@ -26,6 +26,7 @@ int node_options_read(const struct invocation *invocation,
         .admin = option_value(invocation, "--admin"),
         .health = option_value(invocation, "--health"),
         .if_needed = option_value(invocation, "--if-needed") != NULL,
+        .replace = option_value(invocation, "--replace") != NULL,
         .listeners = listeners,
     };
     const char *text;
@@ -52,6 +53,8 @@ static int read_options(const struct invocation *invocation,
 {
     int exit_code = node_options_read(invocation, ret_options);
 
+    if (exit_code == EXIT_OK && ret_options->replace && ret_options->data_dir != NULL)
+        return EXIT_OK; /* the rest is as the node was that it replaces */
     if (exit_code == EXIT_OK && (ret_options->data_dir == NULL ||
                                  ret_options->name == NULL || ret_options->region == NULL))
         return fail(GW_USAGE,

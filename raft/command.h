@@ -16,7 +16,8 @@
 enum command_number {
     COMMAND_TRANSACTION = 1, /* puts and deletes of records, all or nothing */
     COMMAND_CLUSTER_CREATE = 2,
-    COMMAND_NODE_JOIN = 3,   /* consumes a token; its index is the new node's id */
+    COMMAND_NODE_JOIN = 3, /* consumes a token; its index is the new node's id; may replace
+                              one */
     COMMAND_NODE_UPDATE = 4, /* addresses, region, zone, wanted role */
     COMMAND_NODE_REMOVE = 5,
     COMMAND_TOKEN_PUT = 6,
@@ -91,8 +92,8 @@ bool cluster_create_encode(struct buffer *out, const struct command_header *head
                            const struct cluster_record *cluster, const struct ca_record *ca,
                            const struct node_record *founder,
                            const struct token_record *token /* NULL: none */);
-/* `secret_hash`: TOKEN_HASH_SIZE bytes. The node's id is ignored: it becomes the
- * index; an empty role: the token's. */
+/* `secret_hash`: TOKEN_HASH_SIZE bytes. The node's id is that of the node of the same name
+ * that it replaces, 0: none; its own becomes the index. Its role is the token's. */
 bool node_join_encode(struct buffer *out, const struct command_header *header,
                       struct slice token_id, struct slice secret_hash,
                       const struct node_record *node);

@@ -410,6 +410,57 @@ static const char *token_refusal(const struct token_record *token, struct slice 
     return NULL;
 }
 
+/* The node that `node` says it replaces must be there, under the same name. */
+static enum result refuse_replacing(struct command_call *call,
+                                    const struct node_record *node, bool *ret_refused)
+{
+    struct record record;
+    struct node_record old;
+    char key[NODE_KEY_SIZE];
+    enum result result = record_get(call->txn, node_record_key(node->id, key), &record);
+
+    *ret_refused = result == GW_NOT_FOUND ||
+                   (result == GW_OK && (!node_record_unpack(record.value, &old) ||
+                                        !slice_equal(old.name, node->name)));
+    if (result != GW_OK && result != GW_NOT_FOUND)
+        return result;
+    if (!*ret_refused)
+        return GW_OK;
+    return refuse(call, GW_CONFLICT, "node %llu is not '%.*s' any more: try again",
+                  (unsigned long long)node->id, SLICE_ARG(node->name));
+}
+
+struct former_search {
+    struct slice name;
+    uint64_t ids[8];
+    size_t count;
+};
+
+static bool match_former(void *owner, struct slice key, const struct record *record)
+{
+    struct former_search *search = owner;
+    struct node_record former;
+
+    (void)key;
+    if (node_record_unpack(record->value, &former) &&
+        slice_equal(former.name, search->name))
+        search->ids[search->count++] = former.id;
+    return search->count < sizeof search->ids / sizeof search->ids[0];
+}
+
+/* Whoever was left behind under this name is back, as another. */
+static enum result forget_former(struct command_call *call, struct slice name)
+{
+    struct former_search search = {.name = name};
+    char key[NODE_KEY_SIZE];
+    enum result result = record_walk(call->txn, FORMER_PREFIX, match_former, &search);
+
+    for (size_t i = 0; result == GW_OK && i < search.count; i++)
+        result =
+            record_delete(call->txn, former_record_key(search.ids[i], key), call->index);
+    return result;
+}
+
 static enum result apply_node_join(struct command_call *call)
 {
     struct unpack in = unpack_init(call->body);
@@ -442,7 +493,12 @@ static enum result apply_node_join(struct command_call *call)
     why = token_refusal(&token, hash, call->header->wall_ms);
     if (why != NULL)
         return refuse(call, GW_UNAUTHORISED, "%s", why);
-    node.id = 0;
+    const uint64_t replaced = node.id;
+    if (replaced != 0) {
+        result = refuse_replacing(call, &node, &has_twin);
+        if (result != GW_OK || has_twin)
+            return result;
+    }
     result = refuse_twin(call, &node, &has_twin);
     if (result != GW_OK || has_twin)
         return result;
@@ -466,6 +522,10 @@ static enum result apply_node_join(struct command_call *call)
     node.role = token.role; /* who made the token decides, not who joins */
     node.joined_ms = call->header->wall_ms;
     result = put_token(call, &token);
+    if (result == GW_OK && replaced != 0)
+        result = record_delete(call->txn, node_record_key(replaced, key), call->index);
+    if (result == GW_OK)
+        result = forget_former(call, node.name);
     if (result == GW_OK)
         result = put_node(call, &node);
     buffer_deinit(&copy);

@@ -26,7 +26,7 @@ const struct frame_limits peer_limits_join = {.max = {[PEER_JOIN] = 64u << 10}};
 
 bool hello_encode(const struct hello *hello, struct buffer *out)
 {
-    pack_map(out, 8);
+    pack_map(out, 9);
     pack_text(out, SLICE("protocol"));
     pack_u64(out, hello->protocol);
     pack_text(out, SLICE("format"));
@@ -35,6 +35,8 @@ bool hello_encode(const struct hello *hello, struct buffer *out)
     pack_text(out, slice_from_string(hello->cluster_id));
     pack_text(out, SLICE("epoch"));
     pack_u64(out, hello->epoch);
+    pack_text(out, SLICE("lineage"));
+    pack_text(out, slice_from_string(hello->lineage));
     pack_text(out, SLICE("id"));
     pack_u64(out, hello->id);
     pack_text(out, SLICE("class"));
@@ -70,6 +72,8 @@ static bool read_field(struct wire *wire, struct slice key, struct hello *hello)
         return read_text(wire, hello->cluster_id, sizeof hello->cluster_id);
     if (slice_equal(key, SLICE("epoch")))
         return wire_read_u64(wire, &hello->epoch);
+    if (slice_equal(key, SLICE("lineage")))
+        return read_text(wire, hello->lineage, sizeof hello->lineage);
     if (slice_equal(key, SLICE("id")))
         return wire_read_u64(wire, &hello->id);
     if (slice_equal(key, SLICE("class"))) {
@@ -105,6 +109,34 @@ enum result hello_decode(struct slice body, struct hello *ret_hello, struct erro
     return GW_OK;
 }
 
+/* One of the two was left behind by a `cluster recover`, or both were recovered apart. */
+static enum result refuse_epoch(const struct hello *ours, const struct hello *theirs,
+                                struct error *err)
+{
+    const unsigned long long id = theirs->id, epoch = theirs->epoch, here = ours->epoch;
+
+    if (theirs->epoch < ours->epoch)
+        return error_set(
+            err, GW_FOREIGN,
+            "peer '%s' (node %llu) lives in epoch %llu of the cluster, this node in %llu: "
+            "the cluster was recovered without it; next: stop it, and there gwctl cluster "
+            "join --replace TOKEN --data-dir D",
+            theirs->name, id, epoch, here);
+    if (theirs->epoch > ours->epoch)
+        return error_set(
+            err, GW_FOREIGN,
+            "peer '%s' (node %llu) lives in epoch %llu of the cluster, this node in %llu: "
+            "the cluster was recovered without this node; next: stop this one, and gwctl "
+            "cluster join --replace TOKEN --data-dir D",
+            theirs->name, id, epoch, here);
+    return error_set(
+        err, GW_FOREIGN,
+        "peer '%s' (node %llu) and this node were recovered apart from each other, both "
+        "as epoch %llu: these are two clusters of one id; next: keep one of them, and on "
+        "the nodes of the other gwctl cluster join --replace TOKEN --data-dir D",
+        theirs->name, id, epoch);
+}
+
 enum result hello_check(const struct hello *ours, const struct hello *theirs,
                         const struct identity *proved, struct error *err)
 {
@@ -121,10 +153,8 @@ enum result hello_check(const struct hello *ours, const struct hello *theirs,
             "peer says it is node %llu, which is this node; is a copy of this data "
             "directory running elsewhere?",
             (unsigned long long)theirs->id);
-    if (theirs->epoch != ours->epoch)
-        return error_set(
-            err, GW_FOREIGN, "peer lives in epoch %llu of the cluster, this node in %llu",
-            (unsigned long long)theirs->epoch, (unsigned long long)ours->epoch);
+    if (theirs->epoch != ours->epoch || strcmp(theirs->lineage, ours->lineage) != 0)
+        return refuse_epoch(ours, theirs, err);
     if (theirs->protocol < PEER_PROTOCOL_OLDEST)
         return error_set(err, GW_NEWER,
                          "peer speaks protocol %llu, this node needs %d or newer",

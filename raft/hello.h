@@ -27,12 +27,15 @@ enum peer_class { PEER_CONSENSUS, PEER_BULK };
 #define PEER_FORMAT          1           /* of what is stored */
 #define PEER_CONSENSUS_BYTES (64u << 10) /* larger Raft messages go by the bulk link */
 
+#define HELLO_LINEAGE_SIZE 17
+
 extern const struct frame_limits peer_limits_consensus, peer_limits_bulk, peer_limits_join;
 
 struct hello {
     uint64_t protocol, format;
     char cluster_id[IDENTITY_CLUSTER_SIZE];
-    uint64_t epoch; /* of `cluster recover`; 1 at first */
+    uint64_t epoch;                   /* of `cluster recover`; 1 at first */
+    char lineage[HELLO_LINEAGE_SIZE]; /* which recovery made it; empty at first */
     uint64_t id;
     enum peer_class class;
     char name[IDENTITY_NAME_SIZE];

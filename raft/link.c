@@ -73,6 +73,12 @@ static enum result take_hello(struct link *link, struct slice body)
         return link->is_closing ? GW_CLOSED : GW_OK;
 
 refuse:
+    /* Whoever proved to be a node, if not one of these, learns from our hello why. */
+    if (!link->is_dialled && !link->is_closing &&
+        (err.code == GW_FOREIGN || err.code == GW_NEWER)) {
+        link->ours.class = link->theirs.class;
+        say_hello(link);
+    }
     link->why = err;
     return err.code;
 }

@@ -40,6 +40,7 @@ static void on_tick(uv_timer_t *timer)
     if (now_ms - member->peers_at_ms >= PEERS_MS) {
         member->peers_at_ms = now_ms;
         peers_tick(&member->peers, now_ms);
+        member_formers_tick(member, now_ms);
         calls_retry(&member->calls);
     }
     member_shape_tick(member, now_ms);
@@ -265,14 +266,17 @@ static enum result read_key(const char *path, EVP_PKEY **ret_key, struct error *
 static enum result open_links(struct member *member, const struct member_options *options,
                               struct error *err)
 {
-    struct hello ours = {
-        .protocol = PEER_PROTOCOL, .format = PEER_FORMAT, .epoch = 1, .id = options->id};
+    struct hello ours = {.protocol = PEER_PROTOCOL,
+                         .format = PEER_FORMAT,
+                         .epoch = options->epoch,
+                         .id = options->id};
     struct tls_context *server = NULL, *client = NULL;
     X509 *certificate = NULL, *ca = NULL;
     EVP_PKEY *key = NULL;
     int fd = -1;
 
     snprintf(ours.cluster_id, sizeof ours.cluster_id, "%s", options->cluster_id);
+    snprintf(ours.lineage, sizeof ours.lineage, "%s", options->lineage);
     snprintf(ours.name, sizeof ours.name, "%s", options->name);
     snprintf(ours.address, sizeof ours.address, "%s", options->peer_advertise);
     if (read_certificate(options->certificate_file, &certificate, err) != GW_OK ||
@@ -339,6 +343,7 @@ enum result member_open(const struct member_options *options, struct member **re
     member->control = options->control;
     member->shape = options->shape;
     member->pace = pace_of(&options->shape.pace, 0);
+    member_formers_take(member, options);
     err->code = GW_OK;
     if (uv_loop_init(&member->uv) != 0) {
         free(member);

@@ -109,12 +109,23 @@ struct member_shape {
     struct roster_options roster;
 };
 
+/* A member that a recovery left behind: spoken to now and then, so that both sides say
+ * whose epoch is which. */
+struct member_former {
+    uint64_t id;
+    char address[MEMBER_ADDRESS];
+};
+
 struct member_options {
     uint64_t id;
     const char *cluster_id, *name;                     /* copied */
+    uint64_t epoch;                                    /* of `cluster recover` */
+    const char *lineage;                               /* copied */
     const char *peer_listen, *peer_advertise;          /* "127.0.0.1:7000"; copied */
     const char *certificate_file, *key_file, *ca_file; /* PEM, read by member_open */
-    struct env *env; /* borrowed; the member opens the store over it */
+    struct env *env;                     /* borrowed; the member opens the store over it */
+    const struct member_former *formers; /* copied, MEMBER_PEERS at most */
+    size_t former_count;
     const struct command_type *commands;
     size_t command_count; /* the FSM's table; ends with number 0 */
     struct member_shape shape;

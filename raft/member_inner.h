@@ -26,6 +26,9 @@ struct member {
     struct member_shape shape;
     struct pace pace; /* in force */
     struct member_node nodes[MEMBER_PEERS];
+    struct member_former formers[MEMBER_PEERS];
+    size_t former_count;
+    uint64_t formers_at_ms;
     size_t node_count;
     uint64_t id;
     uint64_t peers_at_ms, roster_at_ms, pace_at_ms, view_at_ms;
@@ -40,6 +43,10 @@ void member_settle(struct member *member);
 
 /* member_shape.c: the leader keeps the shape, everybody the pace. */
 void member_shape_tick(struct member *member, uint64_t now_ms);
+
+/* member_former.c: greets those a recovery left behind, every ten seconds. */
+void member_formers_take(struct member *member, const struct member_options *options);
+void member_formers_tick(struct member *member, uint64_t now_ms);
 
 /* member_ears.c: what the replica asks for, and what the links bring. `owner` is the
  * member. */

@@ -139,6 +139,13 @@ struct slice node_record_key(uint64_t id, char *out)
     return slice_of(out, (size_t)size);
 }
 
+struct slice former_record_key(uint64_t id, char *out)
+{
+    int size = snprintf(out, NODE_KEY_SIZE, "_former/%llu", (unsigned long long)id);
+
+    return slice_of(out, (size_t)size);
+}
+
 struct slice token_record_key(struct slice id, char *out)
 {
     if (id.size == 0 || id.size > TOKEN_ID_LIMIT)

@@ -4,6 +4,7 @@
  *   "_cluster"   struct cluster_record
  *   "_ca"        struct ca_record
  *   "_node/ID"   struct node_record, ID in decimal
+ *   "_former/ID" struct node_record of who was left behind by a recovery
  *   "_token/ID"  struct token_record, ID as in the token
  *
  * Packing writes msgpack; unpacking borrows from the bytes, so slices are valid
@@ -17,12 +18,13 @@
 #define NODE_ADDRESS_LIMIT 271
 #define TOKEN_ID_LIMIT     64
 #define TOKEN_HASH_SIZE    32
-#define NODE_KEY_SIZE      32 /* "_node/18446744073709551615" and NUL */
+#define NODE_KEY_SIZE      32 /* "_former/18446744073709551615" and NUL */
 
-#define CLUSTER_KEY  SLICE("_cluster")
-#define CA_KEY       SLICE("_ca")
-#define NODE_PREFIX  SLICE("_node/")
-#define TOKEN_PREFIX SLICE("_token/")
+#define CLUSTER_KEY   SLICE("_cluster")
+#define CA_KEY        SLICE("_ca")
+#define NODE_PREFIX   SLICE("_node/")
+#define FORMER_PREFIX SLICE("_former/")
+#define TOKEN_PREFIX  SLICE("_token/")
 
 struct cluster_record {
     struct slice id, name;
@@ -64,6 +66,8 @@ bool token_record_unpack(struct slice bytes, struct token_record *ret_record);
 
 /* "_node/ID" into `out` of NODE_KEY_SIZE; the slice borrows it. */
 struct slice node_record_key(uint64_t id, char *out);
+/* "_former/ID", likewise. */
+struct slice former_record_key(uint64_t id, char *out);
 /* "_token/ID" into `out` of TOKEN_ID_LIMIT + 8; empty when the id is too long or empty. */
 struct slice token_record_key(struct slice id, char *out);
 /* A wanted role that exists. */

@@ -5,6 +5,7 @@
  * that any of them can say what it last knew when there is no leader to ask. */
 #include "raft/peers.h"
 
+#include "base/hash.h"
 #include "base/log.h"
 
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #define STATUS_EVERY_MS  1000
 #define FRESH_MS         1000
 #define JOINS_PER_SECOND 10
+#define TELL_AGAIN_MS    60000
 
 struct peer *peers_find(struct peers *peers, uint64_t id)
 {
@@ -230,6 +232,25 @@ static void schedule_redial(struct peers *peers, struct peer *peer, int class)
     peer->backoff_ms[class] = backoff * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : backoff * 2;
 }
 
+/* A sentence is logged when it is new, and again once a minute. */
+static bool is_news(struct peers *peers, const struct error *why)
+{
+    uint64_t hash = hash_stable(slice_from_string(why->text));
+    uint64_t now_ms = loop_now_ms(peers->loop);
+    size_t oldest = 0;
+
+    for (size_t i = 0; i < PEERS_TOLD; i++) {
+        if (peers->told[i].hash == hash && now_ms - peers->told[i].at_ms < TELL_AGAIN_MS &&
+            peers->told[i].at_ms != 0)
+            return false;
+        if (peers->told[i].at_ms < peers->told[oldest].at_ms)
+            oldest = i;
+    }
+    peers->told[oldest].hash = hash;
+    peers->told[oldest].at_ms = now_ms;
+    return true;
+}
+
 /* A peer worth telling a person about once, not at every retry. */
 static bool is_loud(const struct error *why)
 {
@@ -255,7 +276,7 @@ static void on_closed(struct link *link, const struct error *why, void *owner)
         peers->counters.malformed++;
     else if (is_loud(why) || (is_stranger && why->code != GW_CLOSED))
         peers->counters.links_refused++;
-    if (is_loud(why))
+    if (is_loud(why) && is_news(peers, why))
         log_event(LOG_WARN, "peers", "link refused", LOG_U64("peer", link->peer_id),
                   LOG_STR("why", why->text));
     if (peer == NULL)
@@ -385,6 +406,22 @@ static void dial(struct peers *peers, struct peer *peer, int class)
     }
     peers->link_count++;
     peer->dialling[class] = link;
+}
+
+void peers_greet(struct peers *peers, uint64_t id, const char *address)
+{
+    struct hello ours = peers->ours;
+    struct error err = ERROR_NONE;
+    struct link *link;
+
+    if (peers->is_closing)
+        return;
+    ours.class = PEER_CONSENSUS;
+    if (link_dial(peers->loop, slice_from_string(address), id, peers->client, &ours,
+                  &link_events, peers, &link, &err) != GW_OK)
+        return;
+    peers->link_count++;
+    list_append(&peers->strangers, &link->member_link);
 }
 
 /* Removed from the cluster, and no link is left to say so. */

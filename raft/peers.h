@@ -12,6 +12,8 @@
 #include "raft/link.h"
 #include "raft/member.h"
 
+#define PEERS_TOLD 8
+
 struct peer {
     uint64_t id; /* 0: a free place */
     char address[MEMBER_ADDRESS];
@@ -44,13 +46,16 @@ struct peers {
     const struct peers_events *events;
     void *owner;
     struct peer items[MEMBER_PEERS];
-    struct list_link strangers; /* accepted, no hello yet; and joiners */
+    struct list_link strangers; /* accepted, no hello yet; joiners; and who is greeted */
     size_t stranger_count;
     struct buffer status; /* ours */
     uint64_t nodes_visible, status_sent_ms;
     uint64_t join_next, join_tokens, join_refilled_ms;
     struct member_counters counters;
     bool has_nodes, is_closing;
+    struct { /* the newest refusals that were logged */
+        uint64_t hash, at_ms;
+    } told[PEERS_TOLD];
     size_t link_count; /* alive, closing ones too */
 };
 
@@ -66,6 +71,8 @@ void peers_deinit(struct peers *peers);
 
 /* Dials what is missing, sends the status when it is due. Every 50 ms or so. */
 void peers_tick(struct peers *peers, uint64_t now_ms);
+/* Dials somebody who is no peer, only to exchange hellos that do not fit. */
+void peers_greet(struct peers *peers, uint64_t id, const char *address);
 void peers_nodes(struct peers *peers, const struct member_node *nodes, size_t count,
                  uint64_t visible);
 void peers_status(struct peers *peers, struct slice status);

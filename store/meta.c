@@ -140,6 +140,42 @@ enum result meta_base_get(struct txn *txn, struct store_label *ret_base)
     return result;
 }
 
+enum result meta_epoch_get(struct txn *txn, struct meta_epoch *ret_epoch)
+{
+    struct meta_epoch epoch = {.number = 1};
+    struct slice value;
+    enum result result = txn_get(txn, ENV_META, SLICE("epoch"), &value);
+
+    if (result == GW_OK) {
+        struct unpack in = unpack_init(value);
+        unpack_array(&in, 2);
+        epoch.number = unpack_u64(&in);
+        struct slice lineage = unpack_text(&in, META_LINEAGE_SIZE - 1);
+        if (!unpack_done(&in) || epoch.number == 0)
+            return GW_DAMAGED;
+        memcpy(epoch.lineage, lineage.data, lineage.size);
+    } else if (result != GW_NOT_FOUND) {
+        return result;
+    }
+    *ret_epoch = epoch;
+    return GW_OK;
+}
+
+enum result meta_epoch_put(struct txn *txn, const struct meta_epoch *epoch)
+{
+    struct buffer out;
+    enum result result = GW_NO_MEMORY;
+
+    buffer_init(&out, 0);
+    pack_array(&out, 2);
+    pack_u64(&out, epoch->number);
+    pack_text(&out, slice_from_string(epoch->lineage));
+    if (!out.failed)
+        result = txn_put(txn, ENV_META, SLICE("epoch"), buffer_slice(&out));
+    buffer_deinit(&out);
+    return result;
+}
+
 enum result meta_cluster_get(struct txn *txn, struct slice *ret_id)
 {
     return txn_get(txn, ENV_META, SLICE("cluster"), ret_id);

@@ -22,11 +22,22 @@ enum result meta_base_get(struct txn *txn, struct store_label *ret_base);
 void meta_label_pack(struct buffer *out, const struct store_label *label);
 void meta_label_unpack(struct unpack *in, struct store_label *ret_label);
 
-/* The id of the cluster this directory belongs to: GW_NOT_FOUND before it is known. */
 /* store_load in a transaction of the caller's (boot.c). */
 enum result store_boot_read(struct txn *txn, struct store_boot *ret_boot,
                             struct error *err);
 
+/* Which life of the cluster this directory belongs to: 1 at first, one more with each
+ * `cluster recover`. Two recoveries of one epoch have the same number and different
+ * lineages. Never recorded: epoch 1, lineage empty. */
+#define META_LINEAGE_SIZE 17 /* 8 bytes as hex, NUL */
+struct meta_epoch {
+    uint64_t number;
+    char lineage[META_LINEAGE_SIZE];
+};
+enum result meta_epoch_get(struct txn *txn, struct meta_epoch *ret_epoch);
+enum result meta_epoch_put(struct txn *txn, const struct meta_epoch *epoch);
+
+/* The id of the cluster this directory belongs to: GW_NOT_FOUND before it is known. */
 enum result meta_cluster_get(struct txn *txn, struct slice *ret_id);
 enum result meta_cluster_put(struct txn *txn, struct slice id);
 

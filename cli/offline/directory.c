@@ -103,6 +103,8 @@ enum result directory_open(const struct offline_options *options,
         return err->code;
     enum result result =
         identity_file_read(directory_path(options, "identity", path), &identity, err);
+    if (result == GW_OK && options->replace && strcmp(identity.name, options->name) == 0)
+        return GW_OK;
     if (result == GW_OK) {
         if (!options->if_needed || strcmp(identity.name, options->name) != 0)
             return error_set(err, GW_CONFLICT, "'%s' is node '%s' of cluster %s already%s",

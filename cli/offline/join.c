@@ -2,7 +2,7 @@
  * The same request is repeated, so a lost answer costs nothing: the cluster
  * gives the same id again. */
 #include "base/instant.h"
-#include "cli/offline/directory.h"
+#include "cli/offline/replace.h"
 #include "model/wire.h"
 #include "net/blocking.h"
 #include "pki/seal.h"
@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #define TRY_MS       5000
 #define PAUSE_MS     300
@@ -22,8 +23,8 @@
 struct answer { /* slices borrow the frame */
     bool ok;
     struct slice code, text;
-    uint64_t id;
-    struct slice certificate, ca, cluster_key, cluster_id;
+    uint64_t id, epoch;
+    struct slice certificate, ca, cluster_key, cluster_id, lineage;
 };
 
 static void encode_request(const struct offline_options *options, const struct token *token,
@@ -43,6 +44,7 @@ static void encode_request(const struct offline_options *options, const struct t
         {"admin", slice_from_string(directory_admin(options))},
         {"version", SLICE(OFFLINE_VERSION)},
         {"role", slice_from_string(options->role)},
+        {"replace", options->replace ? SLICE("yes") : SLICE("")},
     };
     size_t count = sizeof fields / sizeof fields[0];
 
@@ -66,7 +68,8 @@ static bool decode_answer(struct slice body, struct answer *answer)
                   {SLICE("certificate"), &answer->certificate},
                   {SLICE("ca"), &answer->ca},
                   {SLICE("clusterKey"), &answer->cluster_key},
-                  {SLICE("clusterId"), &answer->cluster_id}};
+                  {SLICE("clusterId"), &answer->cluster_id},
+                  {SLICE("lineage"), &answer->lineage}};
     struct wire wire;
     size_t count;
 
@@ -87,6 +90,8 @@ static bool decode_answer(struct slice body, struct answer *answer)
             ok = wire_read_bool(&wire, &answer->ok);
         else if (ok && slice_equal(key, SLICE("id")))
             ok = wire_read_u64(&wire, &answer->id);
+        else if (ok && slice_equal(key, SLICE("epoch")))
+            ok = wire_read_u64(&wire, &answer->epoch);
         else if (ok && !taken)
             ok = wire_skip(&wire, NULL);
         if (!ok)
@@ -185,7 +190,8 @@ static enum result ask(const struct offline_options *options, const struct token
 }
 
 static enum result make_store(const struct offline_options *options,
-                              const struct offline_made *made, struct error *err)
+                              const struct offline_made *made,
+                              const struct meta_epoch *epoch, struct error *err)
 {
     const struct env_options env_options = {.dir = options->data_dir, .create = true};
     char path[DIRECTORY_PATH];
@@ -200,6 +206,8 @@ static enum result make_store(const struct offline_options *options,
     if (result == GW_OK) {
         result = meta_cluster_put(txn, slice_from_string(made->cluster_id));
         if (result == GW_OK)
+            result = meta_epoch_put(txn, epoch);
+        if (result == GW_OK)
             result = txn_commit(txn);
         else
             txn_abort(txn);
@@ -212,10 +220,20 @@ static enum result make_store(const struct offline_options *options,
     return err->code;
 }
 
+/* gwd.yaml is a person's: one that is there stays when a node is replaced. */
+static bool has_settings(const struct offline_options *options)
+{
+    char path[DIRECTORY_PATH];
+
+    return options->replace && access(directory_path(options, "gwd.yaml", path), F_OK) == 0;
+}
+
 static enum result write_all(const struct offline_options *options,
                              const struct token *token, const struct answer *answer,
-                             EVP_PKEY *key, struct offline_made *made, struct error *err)
+                             EVP_PKEY *key, const struct replaced *replaced,
+                             struct offline_made *made, struct error *err)
 {
+    struct meta_epoch epoch = {.number = answer->epoch != 0 ? answer->epoch : 1};
     X509 *ca = NULL, *certificate = NULL;
     uint8_t hash[CERTIFICATE_SHA256_SIZE];
     struct seal_key cluster_key;
@@ -226,8 +244,10 @@ static enum result write_all(const struct offline_options *options,
              SLICE_ARG(answer->cluster_id));
     snprintf(made->name, sizeof made->name, "%.63s", options->name);
     if (!identity_is_cluster_id(answer->cluster_id) || answer->id == 0 ||
-        answer->cluster_key.size != sizeof cluster_key.bytes)
+        answer->cluster_key.size != sizeof cluster_key.bytes ||
+        answer->lineage.size >= sizeof epoch.lineage)
         return error_set(err, GW_MALFORMED, "the cluster's answer is not whole");
+    snprintf(epoch.lineage, sizeof epoch.lineage, "%.*s", SLICE_ARG(answer->lineage));
     memcpy(cluster_key.bytes, answer->cluster_key.data, sizeof cluster_key.bytes);
     if (certificate_from_pem(answer->ca, &ca, err) != GW_OK ||
         certificate_from_pem(answer->certificate, &certificate, err) != GW_OK)
@@ -238,13 +258,15 @@ static enum result write_all(const struct offline_options *options,
         error_set(err, GW_UNAUTHORISED, "the cluster's CA is not the one the token names");
         goto out;
     }
-    if (make_store(options, made, err) == GW_OK &&
+    if (replaced->is_there && replaced_put_aside(options->data_dir, replaced, err) != GW_OK)
+        goto out;
+    if (make_store(options, made, &epoch, err) == GW_OK &&
         seal_key_write(directory_path(options, "cluster.key", path), &cluster_key, err) ==
             GW_OK &&
         directory_write(options, "ca.pem", answer->ca, 0644, err) == GW_OK &&
         directory_write(options, "node.pem", answer->certificate, 0644, err) == GW_OK &&
         directory_write_key(options, "node.key", key, err) == GW_OK &&
-        directory_write_settings(options, err) == GW_OK)
+        (has_settings(options) || directory_write_settings(options, err) == GW_OK))
         directory_write_identity(options, made, err);
 out:
     seal_key_wipe(&cluster_key);
@@ -253,9 +275,12 @@ out:
     return err->code;
 }
 
-enum result offline_join(const struct offline_options *options,
-                         struct offline_made *ret_made, struct error *err)
+enum result offline_join(const struct offline_options *given, struct offline_made *ret_made,
+                         struct error *err)
 {
+    struct offline_options filled = *given;
+    const struct offline_options *options = &filled;
+    struct replaced replaced = {0};
     struct offline_made made;
     struct token token;
     struct tls_context *tls = NULL;
@@ -267,6 +292,11 @@ enum result offline_join(const struct offline_options *options,
     memset(&made, 0, sizeof made);
     memset(&token, 0, sizeof token);
     *err = ERROR_NONE;
+    if (given->replace && given->data_dir != NULL) {
+        if (replaced_read(given->data_dir, &replaced, err) != GW_OK)
+            return err->code;
+        replaced_fill(&replaced, &filled);
+    }
     if (directory_open(options, &made, &was_there, err) != GW_OK)
         return err->code;
     if (was_there) {
@@ -284,7 +314,7 @@ enum result offline_join(const struct offline_options *options,
         encode_request(options, &token, buffer_slice(&csr), &request);
         if (ask(options, &token, tls, buffer_slice(&request), &reply, &answer, err) ==
                 GW_OK &&
-            write_all(options, &token, &answer, key, &made, err) == GW_OK)
+            write_all(options, &token, &answer, key, &replaced, &made, err) == GW_OK)
             *ret_made = made;
     }
     tls_context_unref(tls);

@@ -37,6 +37,7 @@ struct offline_options {
     const char *role;      /* join: NULL: the token's */
     uint64_t wait_ms;      /* join: how long to try; 0: 10 s */
     bool if_needed;        /* a directory that already is this node is fine */
+    bool replace;          /* join: takes the place of the node of this name */
 };
 
 struct offline_made {

@@ -330,7 +330,9 @@ static enum result check_cluster(struct control *control, struct error *err)
     enum result result = env_begin_read(control->env, &txn);
     if (result != GW_OK)
         return error_set(err, result, "read the store: %s", result_text(result));
-    result = meta_cluster_get(txn, &id);
+    result = meta_epoch_get(txn, &control->epoch);
+    if (result == GW_OK)
+        result = meta_cluster_get(txn, &id);
     if (result == GW_OK &&
         !slice_equal(id, slice_from_string(control->options.identity.cluster_id)))
         error_set(
@@ -432,6 +434,7 @@ void control_side_set(struct control *control, const struct control_side *side)
 static enum result start_member(struct control *control, struct error *err)
 {
     char certificate[4096], key[4096], ca[4096];
+    struct member_former formers[MEMBER_PEERS];
     const struct node_entry *self = control_self(control);
     const char *advertise = control->options.peer_advertise;
 
@@ -448,7 +451,12 @@ static enum result start_member(struct control *control, struct error *err)
                                      .certificate_file = certificate,
                                      .key_file = key,
                                      .ca_file = ca,
+                                     .epoch = control->epoch.number,
+                                     .lineage = control->epoch.lineage,
                                      .env = control->env,
+                                     .formers = formers,
+                                     .former_count =
+                                         nodes_formers(control->env, formers, MEMBER_PEERS),
                                      .commands = control->options.commands,
                                      .command_count = control->options.command_count,
                                      .control = &control->mailbox};

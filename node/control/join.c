@@ -24,6 +24,7 @@ struct joining {
     struct member_forwarded *forwarded;
     /* Borrowed from its payload. */
     struct slice token, secret, csr, name, region, zone, peer, admin, version, role;
+    struct slice replace; /* "yes": take the place of the node of this name */
 };
 
 /* ---- answers ---- */
@@ -62,7 +63,8 @@ static bool read_request(struct joining *joining)
                   {SLICE("peer"), &joining->peer, NODE_ADDRESS_LIMIT},
                   {SLICE("admin"), &joining->admin, NODE_ADDRESS_LIMIT},
                   {SLICE("version"), &joining->version, 63},
-                  {SLICE("role"), &joining->role, 16}};
+                  {SLICE("role"), &joining->role, 16},
+                  {SLICE("replace"), &joining->replace, 8}};
     struct wire wire;
     size_t count;
 
@@ -203,9 +205,13 @@ static void welcome(struct joining *joining, uint64_t id)
     if (sign(joining, id, &certificate, &ca, &err) != GW_OK) {
         refuse(joining, err.code, err.text);
     } else {
-        pack_map(&out, 8);
+        pack_map(&out, 10);
         pack_text(&out, SLICE("ok"));
         pack_bool(&out, true);
+        pack_text(&out, SLICE("epoch"));
+        pack_u64(&out, control->epoch.number);
+        pack_text(&out, SLICE("lineage"));
+        pack_text(&out, slice_from_string(control->epoch.lineage));
         pack_text(&out, SLICE("id"));
         pack_u64(&out, id);
         pack_text(&out, SLICE("certificate"));
@@ -252,8 +258,37 @@ static void joined(struct control_call *call)
     control_call_free(call);
 }
 
+/* Whose place it takes. A node that is up keeps its own: whoever has a token may add
+ * nodes, not remove them. False: it was refused. */
+static bool find_replaced(struct joining *joining, uint64_t *ret_id)
+{
+    const struct control *control = joining->control;
+    const struct node_entry *old = nodes_by_name(&control->nodes, joining->name);
+    char sentence[256];
+    bool is_up = false;
+
+    *ret_id = 0;
+    if (joining->replace.size == 0 || old == NULL)
+        return true;
+    if (old->id == control->options.identity.node_id)
+        is_up = true;
+    for (unsigned i = 0; control->view != NULL && i < control->view->peer_count; i++)
+        is_up |= control->view->peers[i].id == old->id && control->view->peers[i].connected;
+    if (is_up) {
+        snprintf(
+            sentence, sizeof sentence,
+            "node '%s' (id %llu) is up: stop its gwd first, or join under another name",
+            old->name, (unsigned long long)old->id);
+        refuse(joining, GW_CONFLICT, sentence);
+        return false;
+    }
+    *ret_id = old->id;
+    return true;
+}
+
 static void propose(struct joining *joining)
 {
+    uint64_t replaced;
     struct control *control = joining->control;
     uint8_t hash[TOKEN_HASH_SIZE], digest[SHA256_DIGEST_LENGTH];
     EVP_PKEY *public_key = NULL;
@@ -266,6 +301,8 @@ static void propose(struct joining *joining)
         return;
     }
     key_free(public_key);
+    if (!find_replaced(joining, &replaced))
+        return;
     SHA256((const unsigned char *)joining->csr.data, joining->csr.size, digest);
     token_hash((const uint8_t *)joining->secret.data, hash);
     const struct command_header header = {.number = COMMAND_NODE_JOIN,
@@ -273,7 +310,8 @@ static void propose(struct joining *joining)
                                           .client = slice_of(digest, 16),
                                           .sequence = 1,
                                           .actor = joining->name};
-    const struct node_record record = {.name = joining->name,
+    const struct node_record record = {.id = replaced,
+                                       .name = joining->name,
                                        .region = joining->region,
                                        .zone = joining->zone,
                                        .peer = joining->peer,

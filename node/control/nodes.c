@@ -74,6 +74,37 @@ enum result nodes_read(struct env *env, struct nodes *ret_nodes)
     return result;
 }
 
+struct formers {
+    struct member_former *out;
+    size_t count, max;
+};
+
+static bool take_former(void *owner, struct slice key, const struct record *record)
+{
+    struct formers *formers = owner;
+    struct node_record node;
+
+    (void)key;
+    if (node_record_unpack(record->value, &node)) {
+        struct member_former *former = &formers->out[formers->count++];
+        former->id = node.id;
+        copy(former->address, sizeof former->address, node.peer);
+    }
+    return formers->count < formers->max;
+}
+
+size_t nodes_formers(struct env *env, struct member_former *out, size_t max)
+{
+    struct formers formers = {.out = out, .max = max};
+    struct txn *txn;
+
+    if (env_begin_read(env, &txn) != GW_OK)
+        return 0;
+    record_walk(txn, FORMER_PREFIX, take_former, &formers);
+    txn_abort(txn);
+    return formers.count;
+}
+
 const struct node_entry *nodes_by_id(const struct nodes *nodes, uint64_t id)
 {
     for (size_t i = 0; i < nodes->count; i++) {

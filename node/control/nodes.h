@@ -26,6 +26,8 @@ struct nodes {
 enum result nodes_read(struct env *env, struct nodes *ret_nodes);
 const struct node_entry *nodes_by_id(const struct nodes *nodes, uint64_t id);
 const struct node_entry *nodes_by_name(const struct nodes *nodes, struct slice name);
+/* Those whom a recovery left behind. */
+size_t nodes_formers(struct env *env, struct member_former *out, size_t max);
 /* Tells the member: whom to dial, who wants which role. */
 void nodes_tell(const struct nodes *nodes, struct member *member);
 /* Name and region of each, copied into `arena`. */

@@ -8,6 +8,7 @@
 #include "node/control/proposer.h"
 #include "pki/seal.h"
 #include "raft/member.h"
+#include "store/meta.h"
 
 #define CONTROL_BODY_MAX   (16u << 20)
 #define CONTROL_BODIES_MAX (64u << 20) /* of requests in work, in all */
@@ -70,6 +71,7 @@ struct control {
     struct seal_key key; /* the cluster's */
 
     struct env *env;
+    struct meta_epoch epoch; /* of this directory */
     struct member *member;
     struct mailbox mailbox;
     struct member_view *view; /* the newest, owned; NULL before the first */

@@ -70,7 +70,7 @@ says "naming what is in it" 'not empty' '^next: '
 mkdir "$dir/some" && touch "$dir/some/thing"
 expect 5 "into any directory that is not empty" "$GW_BIN/gwctl" snapshot restore "$snapshot" --data-dir "$dir/some"
 check "the node's directory is as it was" [ "$(cd "${data[1]}" && sha256sum identity ca.pem node.pem cluster.key gwd.yaml)" = "$before" ]
-check "and it goes on" healthy 1
+check "and it goes on" wait_until 20 healthy 1
 
 # The restore: while the old cluster lives, on ports of its own.
 old_admin=$dir/old-admin.yaml

@@ -513,6 +513,44 @@ static void a_name_is_free_again_after_remove(void **state)
     m_deinit(&m);
 }
 
+static enum result m_replace(struct machine *m, const char *name, uint64_t old)
+{
+    struct buffer command;
+    struct node_record node = node_named(name);
+    char peer[80];
+
+    snprintf(peer, sizeof peer, "%s.example:7000", name);
+    node.peer = slice_from_string(peer);
+    node.id = old;
+    buffer_init(&command, 0);
+    node_join_encode(&command, &(struct command_header){.wall_ms = 100}, SLICE("tok"), HASH,
+                     &node);
+    return m_apply(m, &command);
+}
+
+static void a_joiner_takes_the_place_of_the_node_of_its_name(void **state)
+{
+    struct machine m;
+    uint64_t id, other;
+
+    (void)state;
+    m_init(&m);
+    m_create(&m, 9, 0);
+    assert_int_equal(m_join(&m, "eu-2", SLICE("tok"), HASH, 100), GW_OK);
+    id = m.index;
+    assert_int_equal(m_join(&m, "eu-3", SLICE("tok"), HASH, 100), GW_OK);
+    other = m.index;
+    /* Only its own: not another's, not one that is not there. */
+    assert_int_equal(m_replace(&m, "eu-2", other), GW_CONFLICT);
+    assert_int_equal(m_replace(&m, "eu-2", 999), GW_CONFLICT);
+    assert_int_equal(m_replace(&m, "eu-2", id), GW_OK);
+    assert_true(m.detail.number > other);
+    /* The one it was is gone; a second try that names it comes too late. */
+    assert_int_equal(m_replace(&m, "eu-2", id), GW_CONFLICT);
+    assert_int_equal(m_join(&m, "eu-2", SLICE("tok"), HASH, 100), GW_CONFLICT);
+    m_deinit(&m);
+}
+
 static void two_nodes_never_share_a_peer_address(void **state)
 {
     struct machine m;
@@ -617,6 +655,7 @@ int main(void)
         cmocka_unit_test(a_token_lets_in_as_many_as_it_says),
         cmocka_unit_test(a_wrong_unknown_expired_or_revoked_token_says_which),
         cmocka_unit_test(a_name_is_free_again_after_remove),
+        cmocka_unit_test(a_joiner_takes_the_place_of_the_node_of_its_name),
         cmocka_unit_test(two_nodes_never_share_a_peer_address),
         cmocka_unit_test(a_node_may_move_but_not_rename_itself),
         cmocka_unit_test(an_undefined_region_is_refused_once_any_is_defined),

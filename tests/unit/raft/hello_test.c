@@ -41,6 +41,7 @@ static void a_hello_survives_the_way(void **state)
 
     (void)state;
     sent.class = PEER_BULK;
+    strcpy(sent.lineage, "0011223344556677");
     buffer_init(&body, 4096);
     assert_true(hello_encode(&sent, &body));
     assert_int_equal(hello_decode(buffer_slice(&body), &got, &err), GW_OK);
@@ -117,6 +118,18 @@ static void another_cluster_epoch_or_copy_of_this_node_is_refused(void **state)
     theirs = hello_of(7);
     theirs.epoch = 2;
     assert_int_equal(hello_check(&ours, &theirs, &proved, &err), GW_FOREIGN);
+    assert_non_null(strstr(err.text, "recovered without this node"));
+    ours.epoch = 3;
+    assert_int_equal(hello_check(&ours, &theirs, &proved, &err), GW_FOREIGN);
+    assert_non_null(strstr(err.text, "recovered without it"));
+    ours.epoch = 2;
+    strcpy(ours.lineage, "0011223344556677");
+    strcpy(theirs.lineage, "0011223344556678");
+    assert_int_equal(hello_check(&ours, &theirs, &proved, &err), GW_FOREIGN);
+    assert_non_null(strstr(err.text, "recovered apart"));
+    strcpy(theirs.lineage, ours.lineage);
+    assert_int_equal(hello_check(&ours, &theirs, &proved, &err), GW_OK);
+    ours = hello_of(1);
     theirs = hello_of(1);
     proved = node_identity(1);
     assert_int_equal(hello_check(&ours, &theirs, &proved, &err), GW_FORBIDDEN);
