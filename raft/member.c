@@ -47,6 +47,7 @@ static void on_tick(uv_timer_t *timer)
     if (instant_monotonic_ms() - member->view_at_ms >= VIEW_MS)
         member->view_wanted = true;
     member_settle(member);
+    replica_flush(member->replica); /* no turn ends before the loop waits again */
 }
 
 static void on_store_wake(uv_async_t *async)
@@ -57,6 +58,15 @@ static void on_store_wake(uv_async_t *async)
         return;
     replica_completed(member->replica, loop_now_ms(&member->loop));
     member_settle(member);
+}
+
+/* Behind all that a turn of the loop brought, and the timers of the next one. */
+static void on_turn_end(uv_check_t *check)
+{
+    struct member *member = container_of(check, struct member, turn_end);
+
+    if (!member->is_closing)
+        replica_flush(member->replica);
 }
 
 /* Store thread, inside the write transaction. */
@@ -94,6 +104,7 @@ static void close_all(struct member *member)
     loop_close(&member->loop, NULL, NULL);
     uv_close((uv_handle_t *)&member->tick, NULL);
     uv_close((uv_handle_t *)&member->store_wake, NULL);
+    uv_close((uv_handle_t *)&member->turn_end, NULL);
     mailbox_close(&member->inbox, NULL);
 }
 
@@ -319,6 +330,7 @@ static enum result open_replica(struct member *member, const struct member_optio
         .election_ms = member->pace.election_ms,
         .snapshot_threshold = 8192,
         .snapshot_trailing = 1024,
+        .gathers = true,
     };
 
     member_replica_options(member, &replica);
@@ -356,6 +368,7 @@ enum result member_open(const struct member_options *options, struct member **re
     }
     uv_timer_init(&member->uv, &member->tick);
     uv_async_init(&member->uv, &member->store_wake, on_store_wake);
+    uv_check_init(&member->uv, &member->turn_end);
     if (mailbox_open(&member->inbox, &member->uv, on_mail, member, err) != GW_OK)
         goto fail;
     if (open_replica(member, options, err) != GW_OK)
@@ -377,6 +390,7 @@ enum result member_start(struct member *member, struct error *err)
     if (store_start(member->store, err) != GW_OK)
         return err->code;
     uv_timer_start(&member->tick, on_tick, 0, TICK_MS);
+    uv_check_start(&member->turn_end, on_turn_end);
     if (uv_thread_create(&member->thread, run, member) != 0)
         return error_set(err, GW_NO_MEMORY, "start the member's thread");
     member->has_thread = true;

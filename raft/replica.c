@@ -114,6 +114,7 @@ static void forget_strangers(struct replica *replica)
             continue;
         }
         peer_end_transfer(peer);
+        gather_drop(peer);
         free(peer);
         replica->peers[i] = replica->peers[--replica->peer_count];
     }

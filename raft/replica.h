@@ -55,6 +55,9 @@ struct replica_options {
     unsigned transfer_ms; /* a dump not taken in by then is sent again; 0: 30 elections */
     struct rng rng;
     unsigned guards_off;
+    /* The owner calls replica_flush after whatever it does, before it waits: so what is
+     * said to a peer meanwhile goes together. Else everything goes at once. */
+    bool gathers;
     void *owner;
     /* Hands a message to the link; `message` is borrowed. `bulk`: not on the consensus
      * connection. */
@@ -88,6 +91,8 @@ enum result replica_receive(struct replica *replica, uint64_t from, struct slice
                             uint64_t now_ms);
 /* The store finished jobs (its wake): takes them, answers, opens the gate. */
 void replica_completed(struct replica *replica, uint64_t now_ms);
+/* What was gathered goes: at the end of each turn of the owner's loop. */
+void replica_flush(struct replica *replica);
 /* The link to a peer went down or came up. */
 void replica_link(struct replica *replica, uint64_t peer, bool up);
 void replica_dump_ready(struct replica *replica, uint64_t to, struct slice dump);
@@ -135,6 +140,7 @@ struct replica_view {
 void replica_view(const struct replica *replica, struct replica_view *ret_view);
 
 struct replica_counters { /* all only ever rise */
+    uint64_t gathered;    /* messages that went with another */
     uint64_t messages_in, messages_out, malformed, gated, dumps_sent, dumps_installed,
         snapshots_taken, guard_hits[GUARD_COUNT], proposals, elections;
 };

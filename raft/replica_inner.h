@@ -4,6 +4,7 @@
  *   replica_receive.c messages in
  *   replica_io.c     struct raft_io and raft_fsm over the store's queue
  *   replica_send.c   messages out: outbox, heartbeats, transfers of dumps
+ *   replica_gather.c small messages that go together
  *   replica_read.c   linearizable reads by rounds of heartbeats
  *   replica_change.c membership and leadership transfer */
 #ifndef GW_RAFT_REPLICA_INNER_H
@@ -52,6 +53,16 @@ struct outgoing {
     struct buffer bytes;
 };
 
+/* What goes to a peer with the next replica_flush. Never both. */
+struct gathered {
+    bool has_append, has_result;
+    struct raft_append_entries append; /* `entries` is NULL: they are encoded */
+    struct buffer entries;
+    uint64_t last_term; /* of the last entry, or prev_log_term */
+    struct raft_append_entries_result result;
+    uint64_t result_round;
+};
+
 struct peer {
     uint64_t id;
     char address[24];
@@ -63,6 +74,7 @@ struct peer {
     struct slice install_conf; /* owned */
     uint64_t acked_round, heard_ms;
     uint64_t told_commit; /* highest commit index that our own heartbeats carried to it */
+    struct gathered gathered;
 };
 
 struct proposal {
@@ -171,7 +183,17 @@ void io_bind(struct replica *replica);
 void io_complete(struct replica *replica, struct io_job *job);
 void io_cancel_all(struct replica *replica);
 
+/* replica_gather.c: what need not go at once, where the owner flushes. False: send it. */
+bool gather_append(struct replica *replica, struct peer *peer,
+                   const struct raft_append_entries *args);
+bool gather_result(struct replica *replica, struct peer *peer,
+                   const struct raft_append_entries_result *result, uint64_t round);
+void gather_flush(struct replica *replica, struct peer *peer);
+void gather_drop(struct peer *peer);
+
 /* replica_send.c */
+/* Past the gate, or into the outbox. */
+void send_bytes(struct replica *replica, uint64_t to, struct slice bytes, bool bulk);
 int send_from_core(struct raft_io *io, struct raft_io_send *request,
                    const struct raft_message *message, raft_io_send_cb done);
 void send_message(struct replica *replica, uint64_t to, const struct wire_message *message);

@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-static void hand_over(struct replica *replica, uint64_t to, struct slice bytes, bool bulk)
+void send_bytes(struct replica *replica, uint64_t to, struct slice bytes, bool bulk)
 {
     struct outgoing *out;
     bool is_gated = store_durable(replica->options.store) < replica->gate;
@@ -69,6 +69,8 @@ void send_close(struct replica *replica)
 {
     struct list_link *link;
 
+    for (unsigned i = 0; i < replica->peer_count; i++)
+        gather_drop(replica->peers[i]);
     while ((link = list_take_first(&replica->outbox)) != NULL) {
         struct outgoing *out = container_of(link, struct outgoing, link);
         buffer_deinit(&out->bytes);
@@ -78,11 +80,14 @@ void send_close(struct replica *replica)
 
 void send_message(struct replica *replica, uint64_t to, const struct wire_message *message)
 {
+    struct peer *peer = peer_of(replica, to);
     struct buffer bytes;
 
+    if (peer != NULL)
+        gather_flush(replica, peer); /* in the order in which libraft said it */
     buffer_init(&bytes, 0);
     if (wire_encode(&bytes, message))
-        hand_over(replica, to, buffer_slice(&bytes), bytes.size > BULK_BYTES);
+        send_bytes(replica, to, buffer_slice(&bytes), bytes.size > BULK_BYTES);
     buffer_deinit(&bytes);
 }
 
@@ -189,7 +194,8 @@ int send_from_core(struct raft_io *io, struct raft_io_send *request,
         ask_dump(replica, peer, &raft->install_snapshot);
         break;
     case RAFT_APPEND_ENTRIES:
-        send_append(replica, peer->id, &raft->append_entries);
+        if (!gather_append(replica, peer, &raft->append_entries))
+            send_append(replica, peer->id, &raft->append_entries);
         break;
     case RAFT_APPEND_ENTRIES_RESULT:
         if (replica->seen_term == raft->append_entries_result.term &&
@@ -199,7 +205,9 @@ int send_from_core(struct raft_io *io, struct raft_io_send *request,
             filter_result(&message.raft.append_entries_result,
                           raft_last_index(&replica->raft)))
             guard_hit(replica, GUARD_RESULT);
-        send_message(replica, peer->id, &message);
+        if (!gather_result(replica, peer, &message.raft.append_entries_result,
+                           message.round))
+            send_message(replica, peer->id, &message);
         break;
     case RAFT_REQUEST_VOTE_RESULT:
         if (guard_is_on(replica, GUARD_PRE_VOTE) &&

@@ -21,6 +21,16 @@ static void pack_conf(struct buffer *out, const struct raft_configuration *conf)
     free((void *)(uintptr_t)bytes.data);
 }
 
+void wire_encode_entry(struct buffer *out, const struct raft_entry *entry)
+{
+    pack_array(out, 3);
+    pack_u64(out, entry->term);
+    pack_u64(out, (uint64_t)entry->type);
+    pack_bytes(out, slice_of(entry->buf.base, entry->buf.len));
+}
+
+#define APPEND_FIELDS 6
+
 static void encode_append(struct buffer *out, const struct raft_append_entries *args,
                           uint64_t round)
 {
@@ -30,23 +40,29 @@ static void encode_append(struct buffer *out, const struct raft_append_entries *
     pack_u64(out, args->leader_commit);
     pack_u64(out, round);
     pack_array(out, args->n_entries);
-    for (unsigned i = 0; i < args->n_entries; i++) {
-        const struct raft_entry *entry = &args->entries[i];
+}
 
-        pack_array(out, 3);
-        pack_u64(out, entry->term);
-        pack_u64(out, (uint64_t)entry->type);
-        pack_bytes(out, slice_of(entry->buf.base, entry->buf.len));
-    }
+bool wire_encode_append(struct buffer *out, const struct raft_append_entries *args,
+                        uint64_t round, struct slice entries)
+{
+    pack_array(out, 2 + APPEND_FIELDS);
+    pack_u64(out, FORMAT);
+    pack_u64(out, RAFT_APPEND_ENTRIES);
+    encode_append(out, args, round);
+    buffer_append_slice(out, entries);
+    return !out->failed;
 }
 
 bool wire_encode(struct buffer *out, const struct wire_message *message)
 {
     const struct raft_message *raft = &message->raft;
     static const unsigned fields[] = {
-        [RAFT_APPEND_ENTRIES] = 6,   [RAFT_APPEND_ENTRIES_RESULT] = 6,
-        [RAFT_REQUEST_VOTE] = 6,     [RAFT_REQUEST_VOTE_RESULT] = 5,
-        [RAFT_INSTALL_SNAPSHOT] = 6, [RAFT_TIMEOUT_NOW] = 3,
+        [RAFT_APPEND_ENTRIES] = APPEND_FIELDS,
+        [RAFT_APPEND_ENTRIES_RESULT] = 6,
+        [RAFT_REQUEST_VOTE] = 6,
+        [RAFT_REQUEST_VOTE_RESULT] = 5,
+        [RAFT_INSTALL_SNAPSHOT] = 6,
+        [RAFT_TIMEOUT_NOW] = 3,
     };
 
     if (raft->type < RAFT_APPEND_ENTRIES || raft->type > RAFT_TIMEOUT_NOW)
@@ -57,6 +73,8 @@ bool wire_encode(struct buffer *out, const struct wire_message *message)
     switch (raft->type) {
     case RAFT_APPEND_ENTRIES:
         encode_append(out, &raft->append_entries, message->round);
+        for (unsigned i = 0; i < raft->append_entries.n_entries; i++)
+            wire_encode_entry(out, &raft->append_entries.entries[i]);
         break;
     case RAFT_APPEND_ENTRIES_RESULT:
         pack_u64(out, raft->append_entries_result.term);

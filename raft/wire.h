@@ -25,6 +25,11 @@ struct wire_message {
 
 /* Appends. InstallSnapshot takes its data from `dump`. */
 bool wire_encode(struct buffer *out, const struct wire_message *message);
+/* An AppendEntries in parts: entries one by one, then the message around them, whose
+ * n_entries they are. */
+void wire_encode_entry(struct buffer *out, const struct raft_entry *entry);
+bool wire_encode_append(struct buffer *out, const struct raft_append_entries *args,
+                        uint64_t round, struct slice entries);
 /* Fills a message whose memory is libraft's to free once delivered, else
  * wire_free. False, with nothing to free, when malformed. */
 bool wire_decode(struct slice bytes, struct wire_message *ret_message);

@@ -264,6 +264,23 @@ static void on_tick(uv_timer_t *timer)
 
 /* ---- the beginning ---- */
 
+/* An idle handle keeps the loop from waiting, so the next turn is at once. */
+static void on_idle(uv_idle_t *idle)
+{
+    struct control *control = idle->data;
+
+    uv_idle_stop(idle);
+    proposer_turn(&control->proposer);
+}
+
+static void hook_soon(void *owner)
+{
+    struct control *control = owner;
+
+    if (!control->is_ending)
+        uv_idle_start(&control->proposing, on_idle);
+}
+
 static void hook_post(void *owner, struct member_call *call)
 {
     struct control *control = owner;
@@ -357,9 +374,11 @@ static enum result open_handles(struct control *control, struct error *err)
         return err->code;
     uv_timer_init(loop, &control->second);
     uv_timer_init(loop, &control->drain_timer);
+    uv_idle_init(loop, &control->proposing);
     uv_signal_init(loop, &control->term);
     uv_signal_init(loop, &control->interrupt);
     uv_signal_init(loop, &control->hangup);
+    control->proposing.data = control;
     control->second.data = control->drain_timer.data = control->term.data =
         control->interrupt.data = control->hangup.data = control;
     control->is_announced = true; /* the handles are there, to be closed */
@@ -407,6 +426,7 @@ enum result control_open(uv_loop_t *loop, const struct control_options *options,
     const struct proposer_hooks hooks = {.owner = control,
                                          .loop = loop,
                                          .mailbox = &control->mailbox,
+                                         .soon = hook_soon,
                                          .post = hook_post,
                                          .visible = hook_visible,
                                          .regions = hook_regions,
@@ -529,6 +549,7 @@ void control_close(struct control *control)
     if (control->is_announced) {
         close_handle(&control->second);
         close_handle(&control->drain_timer);
+        close_handle(&control->proposing);
         close_handle(&control->term);
         close_handle(&control->interrupt);
         close_handle(&control->hangup);

@@ -65,6 +65,8 @@ static void update_raft(struct control *control)
           counters->messages_in);
     total(control, "gw_raft_messages_sent_total", "Raft messages out.", none,
           counters->messages_out);
+    total(control, "gw_raft_messages_gathered_total",
+          "Raft messages that went with another.", none, counters->gathered);
     total(control, "gw_raft_snapshots_taken_total", "Snapshots taken.", none,
           counters->snapshots_taken);
     total(control, "gw_raft_dumps_sent_total", "Dumps sent to peers.", none,
@@ -194,6 +196,10 @@ void gauges_update(struct control *control)
         publish->served);
     set(control, "gw_config_visible_revision", "Revision that is committed here.", none,
         control->visible_revision);
+    total(
+        control, "gw_config_compiles_deferred_total",
+        "News of a revision while compiling rested, so that several were compiled as one.",
+        none, publish->skipped);
     total(control, "gw_config_compile_failures_total", "Revisions that did not compile.",
           none, publish->failures);
     set(control, "gw_listeners_failed", "Listeners that could not be opened.", none,

@@ -99,11 +99,9 @@ static void settle_noops(struct proposer *proposer)
     }
 }
 
-/* Mostly on the pool. */
-static void check_run(struct job *job)
+/* On the loop or on the pool. */
+static void check_batch(struct proposer *proposer)
 {
-    struct proposer *proposer = job->owner;
-
     list_each (&proposer->checking, link) {
         struct write *write = container_of(link, struct write, link);
         if (write->has_client && !write->dry_run && proposer->hooks.session_answer != NULL)
@@ -111,6 +109,11 @@ static void check_run(struct job *job)
                 proposer->hooks.session_answer(proposer->hooks.owner, write);
         write_check(write, proposer->tentative);
     }
+}
+
+static void check_run(struct job *job)
+{
+    check_batch(job->owner);
 }
 
 static void take_checked(struct proposer *proposer, struct write *write)
@@ -131,9 +134,8 @@ static void take_checked(struct proposer *proposer, struct write *write)
     }
 }
 
-static void check_done(struct job *job)
+static void take_batch_checked(struct proposer *proposer)
 {
-    struct proposer *proposer = job->owner;
     struct list_link *link;
 
     /* Whoever is answered may come with the next write: it waits for the whole batch. */
@@ -142,6 +144,13 @@ static void check_done(struct job *job)
     proposer->is_checking = false;
     if (proposer->tentative->is_broken)
         rebuild(proposer, 0);
+}
+
+static void check_done(struct job *job)
+{
+    struct proposer *proposer = job->owner;
+
+    take_batch_checked(proposer);
     pump(proposer);
 }
 
@@ -212,27 +221,61 @@ static size_t take_batch(struct proposer *proposer)
     return bytes;
 }
 
+/* Whether checking the batch takes less than going to the pool and coming back: small
+ * bodies, and no walk over many resources. */
+static bool is_quick(struct proposer *proposer, size_t bytes)
+{
+    const struct catalog *catalog = &proposer->tentative->catalog;
+    size_t count = 0;
+
+    for (int kind = 0; kind < KIND_COUNT; kind++)
+        count += catalog_count(catalog, (enum kind)kind);
+    if (bytes > PROPOSER_QUICK_BYTES)
+        return false;
+    if (count <= PROPOSER_QUICK_WALK)
+        return true;
+    if (!catalog->is_indexed)
+        return false;
+    list_each (&proposer->checking, link) {
+        const struct write *write = container_of(link, struct write, link);
+        if (write->type == WRITE_APPLY || write->kind == KIND_REGION)
+            return false;
+    }
+    return true;
+}
+
 static void pump(struct proposer *proposer)
 {
-    if (proposer->is_checking)
-        return;
-    if (proposer->is_rebuilding && list_is_empty(&proposer->in_flight)) {
-        /* Those of the broken run go first, as they were. */
-        list_move_all(&proposer->again, &proposer->queue);
-        list_move_all(&proposer->queue, &proposer->again);
+    while (!proposer->is_checking) {
+        if (proposer->is_rebuilding && list_is_empty(&proposer->in_flight)) {
+            /* Those of the broken run go first, as they were. */
+            list_move_all(&proposer->again, &proposer->queue);
+            list_move_all(&proposer->queue, &proposer->again);
+        }
+        struct write *write = first_of(&proposer->queue);
+        if (write == NULL)
+            return;
+        if (!proposer->is_ready) {
+            ask_barrier(proposer);
+            return;
+        }
+        if (!make_base(proposer, write))
+            return;
+        proposer->is_checking = true;
+        size_t bytes = take_batch(proposer);
+        if (is_quick(proposer, bytes)) {
+            check_batch(proposer);
+            take_batch_checked(proposer);
+        } else {
+            job_start(&proposer->job, proposer->hooks.loop, check_run, check_done,
+                      proposer);
+        }
     }
-    struct write *write = first_of(&proposer->queue);
-    if (write == NULL)
-        return;
-    if (!proposer->is_ready) {
-        ask_barrier(proposer);
-        return;
-    }
-    if (!make_base(proposer, write))
-        return;
-    proposer->is_checking = true;
-    take_batch(proposer);
-    job_start(&proposer->job, proposer->hooks.loop, check_run, check_done, proposer);
+}
+
+void proposer_turn(struct proposer *proposer)
+{
+    pump(proposer);
 }
 
 void proposer_submit(struct proposer *proposer, struct write *write)
@@ -245,7 +288,10 @@ void proposer_submit(struct proposer *proposer, struct write *write)
     }
     proposer->queued++;
     list_append(&proposer->queue, &write->link);
-    pump(proposer);
+    if (proposer->hooks.soon != NULL)
+        proposer->hooks.soon(proposer->hooks.owner);
+    else
+        pump(proposer);
 }
 
 static void fail_queue(struct proposer *proposer, enum result result)

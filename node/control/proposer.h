@@ -16,11 +16,16 @@
 #define PROPOSER_QUEUE       1024         /* writes waiting; more are refused: GW_LIMIT */
 #define PROPOSER_BATCH       64           /* writes checked in one go … */
 #define PROPOSER_BATCH_BYTES (256u << 10) /* … with bodies of so much, or one write */
+#define PROPOSER_QUICK_BYTES (32u << 10)  /* what is checked on the loop has less … */
+#define PROPOSER_QUICK_WALK  1000         /* … and walks no more resources */
 
 struct proposer_hooks {
     void *owner;
     uv_loop_t *loop;
     struct mailbox *mailbox; /* where calls come back */
+    /* Calls proposer_turn in the loop's next turn, so that what came in this one is checked
+     * in one go. NULL: it is checked at once. */
+    void (*soon)(void *owner);
     /* Takes the call; it comes back by proposer_called. */
     void (*post)(void *owner, struct member_call *call);
     /* The newest edition of what is visible, borrowed; NULL: none yet. */
@@ -58,6 +63,7 @@ void proposer_deinit(struct proposer *proposer);
 
 /* Takes the write until write->done. */
 void proposer_submit(struct proposer *proposer, struct write *write);
+void proposer_turn(struct proposer *proposer);
 /* A call that the member gave back: is it the proposer's? */
 bool proposer_called(struct proposer *proposer, struct member_call *call);
 /* There is a newer visible edition. */

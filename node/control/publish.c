@@ -1,10 +1,13 @@
 /* Edition → snapshot → workers. One compile at a time on the pool; where several
- * revisions came meanwhile only the newest is compiled next.
+ * revisions came meanwhile only the newest is compiled next. A lone change is
+ * compiled at once; where one follows on the other, compiling rests twice as long as
+ * it takes, at least 10 ms and at most half a second, so that writers get the cores.
  *
  * Sockets: a listener whose bind is as it was keeps what each worker has (-1);
  * a new one is opened once for each worker, probed with a plain bind first. One
  * that cannot be opened leaves the others alone: it is `failed`, told in status
  * and log, and tried again every CONTROL_REDIAL_MS. */
+#include "base/instant.h"
 #include "base/log.h"
 #include "net/listener.h"
 #include "node/control/room.h"
@@ -12,6 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define REST_FACTOR 2
+#define REST_MIN_US 10000
+#define REST_MAX_US 500000
 
 /* The last reference of an old snapshot mostly falls on a worker, which must not
  * spend its time freeing megabytes: it comes back here, and goes to the pool. */
@@ -57,12 +64,16 @@ static void unused(void *context, struct snapshot *snapshot)
 
 enum result publish_open(struct control *control, struct error *err)
 {
+    uv_timer_init(control->loop, &control->publish.rest);
+    control->publish.rest.data = control;
     return mailbox_open(&control->publish.bin, control->loop, bin_delivers, control, err);
 }
 
 void publish_close_bin(struct control *control)
 {
     mailbox_close(&control->publish.bin, NULL);
+    if (control->publish.rest.data != NULL)
+        uv_close((uv_handle_t *)&control->publish.rest, NULL);
 }
 
 /* On the loop: what a compile on the pool reads must not change under it. The binds
@@ -252,7 +263,12 @@ static void compile_done(struct job *job)
     struct control *control = job->owner;
     struct publish *publish = &control->publish;
     uint64_t revision = publish->compiling->catalog.revision;
+    uint64_t now_us = instant_monotonic_us();
+    uint64_t rest_us = (now_us - publish->began_us) * REST_FACTOR;
 
+    publish->rest_until_us = now_us + (rest_us < REST_MIN_US   ? REST_MIN_US
+                                       : rest_us > REST_MAX_US ? REST_MAX_US
+                                                               : rest_us);
     edition_unref(publish->compiling);
     publish->compiling = NULL;
     if (publish->fresh != NULL) {
@@ -280,9 +296,18 @@ static void start(struct control *control)
     }
     publish->has_wanted = false;
     publish->err = ERROR_NONE;
+    publish->began_us = instant_monotonic_us();
     publish->compiling = edition_ref(control->visible);
     publish->options = options_for(control, control->visible->catalog.revision);
     job_start(&publish->job, control->loop, compile_run, compile_done, control);
+}
+
+static void rested(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+
+    control->publish.is_resting = false;
+    publish_start(control);
 }
 
 void publish_start(struct control *control)
@@ -294,6 +319,16 @@ void publish_start(struct control *control)
     if (publish->compiling == NULL && publish->current != NULL && !publish->has_wanted &&
         snapshot_revision(publish->current) >= control->visible->catalog.revision)
         return;
+    uint64_t now_us = instant_monotonic_us();
+    if (publish->is_resting || now_us < publish->rest_until_us) {
+        publish->skipped++;
+        if (publish->is_resting)
+            return;
+        publish->is_resting = true;
+        uv_timer_start(&publish->rest, rested,
+                       (publish->rest_until_us - now_us + 999) / 1000, 0);
+        return;
+    }
     start(control);
 }
 

@@ -50,9 +50,12 @@ struct publish {
     struct edition *compiling;      /* NULL: nothing under way */
     struct snapshot *fresh;         /* the job's result */
     struct error err;
-    struct snapshot *current; /* published */
-    uint64_t wanted;          /* revision; newer than compiling: once more */
-    bool has_wanted;
+    struct snapshot *current;         /* published */
+    bool has_wanted;                  /* newer than compiling: once more */
+    uint64_t began_us, rest_until_us; /* of the compile: the next waits until then */
+    uv_timer_t rest;
+    bool is_resting;
+    uint64_t skipped; /* revisions that a newer one came before */
     uint64_t worker_served[CONTROL_WORKERS_MAX];
     bool worker_has[CONTROL_WORKERS_MAX];
     uint64_t served; /* by all workers */
@@ -102,6 +105,7 @@ struct control {
 
     uv_timer_t second; /* housekeeping */
     uv_timer_t drain_timer;
+    uv_idle_t proposing; /* while writes wait for the next turn */
     uv_signal_t term, interrupt, hangup;
     uint64_t started_ms;
     unsigned drained_workers;

@@ -119,6 +119,7 @@ void node_boot(struct sim_node *node)
         .snapshot_trailing = 12,
         .transfer_ms = 3000,
         .guards_off = sim->options.guards_off,
+        .gathers = sim->options.seed % 2 == 1,
         .owner = node,
         .send = on_send,
         .reply = on_reply,
@@ -210,6 +211,9 @@ void node_settle(struct sim_node *node)
 
     if (!node->is_alive)
         return;
+    /* Where it gathers, messages of a few events go together. */
+    if (++node->turns % 3 != 0)
+        replica_flush(node->replica);
     replica_view(node->replica, &view);
     bool is_leader = view.state == REPLICA_LEADER;
     if (is_leader && !node->was_leader) {

@@ -61,6 +61,7 @@ struct sim_node {
     uint64_t
         next_sequence; /* of the next transaction this node proposes; 0: ask the state */
     unsigned in_flight;
+    unsigned turns; /* events settled */
     uint64_t commit_seen, visible_seen, committed_checked;
 };
 

@@ -54,6 +54,7 @@ struct cluster {
     struct list_link mail;
     /* A test's own look at each message; false drops it. */
     bool (*inspect)(struct cluster *cluster, const struct envelope *envelope);
+    bool gathers; /* messages of one step go together */
     struct rng rng;
 };
 
@@ -113,6 +114,7 @@ static inline void node_open(struct cluster *cluster, uint64_t id)
                                       .snapshot_trailing = node->snapshot_trailing,
                                       .transfer_ms = 3000,
                                       .guards_off = node->guards_off,
+                                      .gathers = cluster->gathers,
                                       .owner = node,
                                       .send = cluster_send,
                                       .reply = cluster_reply,
@@ -265,6 +267,9 @@ static inline void cluster_step(struct cluster *cluster)
         if (cluster->nodes[i].is_up)
             replica_tick(cluster->nodes[i].replica, cluster->now_ms);
     cluster_step_stores(cluster);
+    for (unsigned i = 1; i <= cluster->count; i++)
+        if (cluster->nodes[i].is_up)
+            replica_flush(cluster->nodes[i].replica);
 }
 
 static inline void cluster_run(struct cluster *cluster, unsigned ms)

@@ -1,6 +1,8 @@
 /* Three replicas in one process: elections, writes, reads, restarts. */
 #include "tests/unit/raft/cluster.h"
 
+#include "raft/wire.h"
+
 static void three_nodes_elect_one_leader_and_replicate(void **state)
 {
     struct cluster c;
@@ -29,6 +31,74 @@ static void a_follower_sees_a_write_within_milliseconds(void **state)
     cluster_run(&c, 10);
     for (unsigned i = 1; i <= 3; i++)
         assert_true(node_has(&c.nodes[i], "route/a", "1"));
+    cluster_deinit(&c);
+}
+
+static unsigned entries_seen, appends_seen, results_seen;
+
+static bool count_messages(struct cluster *cluster, const struct envelope *envelope)
+{
+    struct wire_message message;
+
+    (void)cluster;
+    assert_true(wire_decode(slice_of(envelope->bytes, envelope->size), &message));
+    if (message.raft.type == RAFT_APPEND_ENTRIES) {
+        entries_seen += message.raft.append_entries.n_entries;
+        appends_seen += message.raft.append_entries.n_entries > 0;
+    }
+    results_seen += message.raft.type == RAFT_APPEND_ENTRIES_RESULT;
+    wire_free(&message);
+    return true;
+}
+
+static void what_one_turn_says_goes_in_one_message(void **state)
+{
+    struct cluster c;
+
+    (void)state;
+    cluster_init(&c, 3);
+    c.gathers = true;
+    cluster_open(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "0"), GW_OK);
+    uint64_t leader = cluster_leader(&c);
+    unsigned replies = c.nodes[leader].replies;
+    cluster_settle(&c);
+    c.inspect = count_messages;
+    entries_seen = appends_seen = results_seen = 0;
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(propose_put(&c, leader, "route/a", "1"), GW_OK);
+    cluster_run(&c, 10);
+    assert_int_equal(c.nodes[leader].replies, replies + 100);
+    assert_int_equal(entries_seen, 2 * 100);
+    assert_true(appends_seen <= 2 * 2 && results_seen <= 2 * 6);
+    assert_true(replica_counters(c.nodes[leader].replica)->gathered >= 2 * 98);
+    /* The first was done, the others found that another change came first. */
+    for (unsigned i = 1; i <= 3; i++)
+        assert_true(node_has(&c.nodes[i], "route/a", "1"));
+    cluster_deinit(&c);
+}
+
+static void what_is_gathered_goes_before_what_cannot_be(void **state)
+{
+    struct cluster c;
+
+    (void)state;
+    cluster_init(&c, 3);
+    c.gathers = true;
+    cluster_open(&c);
+    unsigned transfers = 0, proposed = 0;
+    for (unsigned round = 0; round < 5; round++) {
+        uint64_t leader = cluster_leader(&c);
+        for (unsigned i = 0; i < 20; i++)
+            proposed += propose_put(&c, leader, "route/a", "1") == GW_OK;
+        transfers += replica_transfer(c.nodes[leader].replica, 0) == GW_OK;
+        cluster_run(&c, 200);
+        cluster_settle(&c);
+        uint64_t digest = state_of(&c.nodes[1]).digest;
+        for (unsigned i = 2; i <= 3; i++)
+            assert_int_equal(state_of(&c.nodes[i]).digest, digest);
+    }
+    assert_true(transfers > 0 && proposed > 20);
     cluster_deinit(&c);
 }
 
@@ -381,6 +451,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_nodes_elect_one_leader_and_replicate),
         cmocka_unit_test(a_follower_sees_a_write_within_milliseconds),
+        cmocka_unit_test(what_one_turn_says_goes_in_one_message),
+        cmocka_unit_test(what_is_gathered_goes_before_what_cannot_be),
         cmocka_unit_test(a_restart_keeps_everything_acknowledged),
         cmocka_unit_test(a_new_leader_takes_over_and_the_old_one_follows),
         cmocka_unit_test(a_read_confirms_leadership_and_writes_nothing),
