@@ -485,8 +485,7 @@ int answer_fail(const struct invocation *invocation, const struct answer *answer
         fwrite(text.data, 1, text.size, stderr);
         buffer_deinit(&text);
     } else {
-        fprintf(stderr, "gwctl: %.*s\n",
-                SLICE_ARG(detail.size > 0 ? detail : SLICE("the server gave no reason")));
+        failure_print(detail.size > 0 ? detail : SLICE("the server gave no reason"));
     }
     problems_deinit(&problems);
 

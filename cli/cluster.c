@@ -149,7 +149,7 @@ static const char *missing(const struct value *root, bool healthy, uint64_t vote
     }
     for (const struct value *item = members != NULL ? members->first : NULL; item != NULL;
          item = item->next) {
-        count += slice_equal(value_text(item, "role"), SLICE("voter")) && is_alive(item);
+        count += !slice_equal(value_text(item, "role"), SLICE("standby")) && is_alive(item);
         if (revision > 0 && is_alive(item) &&
             (!slice_parse_u64(value_text(item, "revision"), &has) || has < revision)) {
             snprintf(why, 160, "%.*s serves revision %.*s",

@@ -12,16 +12,9 @@
 
 /* Named in the contract, built later: said so rather than "unknown". */
 static const char *const unbuilt[] = {
-    "cluster transfer",
-    "cluster remove",
-    "cluster role",
-    "cluster promote",
-    "cluster demote",
     "cluster upgrade",
     "cluster certs",
     "cluster keys",
-    "promote",
-    "demote",
     "set",
     "patch",
     "edit",
@@ -55,6 +48,10 @@ static const struct {
 } habits[] = {
     {"move-leader", "cluster transfer"},
     {"list-peers", "cluster members"},
+    {"promote", "cluster promote"},
+    {"demote", "cluster demote"},
+    {"remove-peer", "cluster remove"},
+    {"leave", "cluster remove"},
     {"member list", "cluster members"},
     {"members", "cluster members"},
     {"status", "cluster status"},

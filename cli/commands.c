@@ -120,6 +120,8 @@ static const struct option wait_options[] = {
     {"--voters", 0, "N", "Until there are so many voters."},
     {"--revision", 0, "R", "Until every node serves this revision."},
     {0}};
+static const struct option remove_options[] = {
+    {"--force", 0, NULL, "Though too few voters for a quorum may be left."}, {0}};
 static const struct option context_import_options[] = {
     {"--name", 0, "NAME", "What to call it; the cluster's name."}, {0}};
 
@@ -141,6 +143,16 @@ const struct command commands[] = {
      run_cluster_status},
     {"cluster members", "", 0, 0, "List the nodes.", NULL, run_cluster_members},
     {"cluster leader", "", 0, 0, "Say who leads.", NULL, run_cluster_leader},
+    {"cluster role", "NODE auto|voter|standby|witness", 2, 2, "Say what a node shall be.",
+     NULL, run_cluster_role},
+    {"cluster promote", "NODE", 1, 1, "Give a node a vote: role voter.", NULL,
+     run_cluster_promote},
+    {"cluster demote", "NODE", 1, 1, "Take a node's vote: role standby.", NULL,
+     run_cluster_demote},
+    {"cluster transfer", "[NODE]", 0, 1, "Hand leadership to a node, or to the best.", NULL,
+     run_cluster_transfer},
+    {"cluster remove", "NODE", 1, 1, "Take a node out of the cluster for good.",
+     remove_options, run_cluster_remove},
     {"cluster wait", "", 0, 0, "Wait until the cluster is in a state.", wait_options,
      run_cluster_wait},
     {"validate", "", 0, 0, "Check files without applying them.", validate_options,

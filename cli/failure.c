@@ -26,6 +26,19 @@ static void tell_document(enum result code, const char *next, const char *senten
     buffer_deinit(&text);
 }
 
+bool failure_print(struct slice sentence)
+{
+    size_t at = slice_find(sentence, SLICE("; next: "));
+
+    if (at == SIZE_MAX) {
+        fprintf(stderr, "gwctl: %.*s\n", SLICE_ARG(sentence));
+        return slice_find(sentence, SLICE("next: ")) != SIZE_MAX;
+    }
+    fprintf(stderr, "gwctl: %.*s\n%.*s\n", SLICE_ARG(slice_sub(sentence, 0, at)),
+            SLICE_ARG(slice_from(sentence, at + 2)));
+    return true;
+}
+
 static int tell(enum result code, const char *next, const char *format, va_list args)
 {
     char sentence[2048];
@@ -35,7 +48,7 @@ static int tell(enum result code, const char *next, const char *format, va_list 
     if (told_as == OUTPUT_JSON) {
         tell_document(code, next, sentence);
     } else {
-        fprintf(stderr, "gwctl: %s\n", sentence);
+        failure_print(slice_from_string(sentence));
         if (next != NULL)
             fprintf(stderr, "next: %s\n", next);
     }

@@ -26,6 +26,9 @@ struct command;
 /* How failures are told from now on; at first in sentences. */
 void failure_format(enum output_format format);
 
+/* "gwctl: …" on stderr; what stands behind a "next: " gets a line of its own. False: there
+ * was none. */
+bool failure_print(struct slice sentence);
 /* One failure; `next` NULL: nothing to advise. Returns the exit code. */
 int fail(enum result code, const char *next, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -5,7 +5,7 @@
  * transaction are valid until it writes: what is needed later is packed before
  * the first write. */
 #include "raft/fsm.h"
-#include "raft/node_record.h"
+#include "raft/gone.h"
 
 #include "base/table.h"
 
@@ -591,8 +591,9 @@ static enum result apply_node_update(struct command_call *call)
 static enum result apply_node_remove(struct command_call *call)
 {
     struct unpack in = unpack_init(call->body);
+    struct node_record node;
     struct record record;
-    char key[NODE_KEY_SIZE];
+    char key[NODE_KEY_SIZE], name[NODE_NAME_LIMIT + 1];
     uint64_t id;
     enum result result;
 
@@ -605,7 +606,14 @@ static enum result apply_node_remove(struct command_call *call)
         return refuse(call, GW_NOT_FOUND, "there is no node %llu", (unsigned long long)id);
     if (result != GW_OK)
         return result;
-    return record_delete(call->txn, node_record_key(id, key), call->index);
+    if (!node_record_unpack(record.value, &node))
+        return GW_DAMAGED;
+    memcpy(name, node.name.data, node.name.size); /* the page is about to change */
+    size_t size = node.name.size;
+    result = record_delete(call->txn, node_record_key(id, key), call->index);
+    return result != GW_OK
+               ? result
+               : gone_remember(call->txn, call->index, id, slice_of(name, size));
 }
 
 /* --- tokens --- */

@@ -26,9 +26,11 @@ void cluster_members(struct request *request);
 void cluster_leader(struct request *request);
 void cluster_ready(struct request *request);
 void cluster_version(struct request *request);
-void cluster_transfer(struct request *request);
-void cluster_node_remove(struct request *request);
-void cluster_node_role(struct request *request);
+
+/* membership.c */
+void membership_transfer(struct request *request);
+void membership_remove(struct request *request);
+void membership_role(struct request *request);
 
 /* tokens.c */
 void tokens_create(struct request *request);

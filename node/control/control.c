@@ -135,6 +135,7 @@ static void take_visible(struct control *control, uint64_t index, uint64_t revis
         bool changed = nodes.count != control->nodes.count ||
                        memcmp(nodes.items, control->nodes.items,
                               nodes.count * sizeof *nodes.items) != 0;
+        bool was_witness = publish_is_witness(control);
         control->nodes = nodes;
         if (changed) {
             char region[64], zone[64];
@@ -142,8 +143,12 @@ static void take_visible(struct control *control, uint64_t index, uint64_t revis
             memcpy(zone, control->zone, sizeof zone);
             nodes_tell(&nodes, control->member);
             control_place(control);
-            if (strcmp(region, control->region) != 0 || strcmp(zone, control->zone) != 0)
+            if (strcmp(region, control->region) != 0 || strcmp(zone, control->zone) != 0 ||
+                was_witness != publish_is_witness(control))
                 publish_again(control);
+            /* A change of this node's role may have crossed with one of its addresses. */
+            control->has_told_record = false;
+            self_notice_removal(control);
         }
         if (nodes.state.revision > control->visible_revision)
             control->visible_revision = nodes.state.revision;

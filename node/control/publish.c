@@ -89,6 +89,7 @@ static struct compile_options options_for(struct control *control, uint64_t revi
                                         slice_from_string(control->options.identity.name),
                                     .node_region = slice_from_string(publish->region),
                                     .node_zone = slice_from_string(publish->zone),
+                                    .is_witness = publish_is_witness(control),
                                     .board = control->board,
                                     .overrides = control->options.binds,
                                     .override_count = control->options.bind_count,
@@ -159,7 +160,7 @@ static bool open_sockets(struct control *control, struct listener_entry *entry, 
 }
 
 /* A witness votes and stores; it serves nobody. */
-static bool is_witness(const struct control *control)
+bool publish_is_witness(const struct control *control)
 {
     const struct node_entry *self = control_self(control);
     return self != NULL && strcmp(self->role, "witness") == 0;
@@ -170,7 +171,7 @@ static void hand_over(struct control *control, struct snapshot *snapshot)
 {
     struct publish *publish = &control->publish;
     unsigned workers = control->side.workers;
-    uint32_t count = is_witness(control) ? 0 : snapshot_listener_count(snapshot);
+    uint32_t count = snapshot_listener_count(snapshot);
     struct control_socket *sockets = calloc((size_t)workers * (count + 1), sizeof *sockets);
     struct listener_entry entries[CONTROL_LISTENERS_MAX];
     size_t entry_count = 0, socket_count = 0;

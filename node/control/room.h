@@ -109,7 +109,7 @@ struct control {
     uv_signal_t term, interrupt, hangup;
     uint64_t started_ms;
     unsigned drained_workers;
-    bool is_started, is_draining, is_ending, is_halted, is_announced;
+    bool is_started, is_draining, is_ending, is_halted, is_announced, is_removed;
     bool has_told_record; /* the node's own record is as gwd.yaml says */
     bool is_telling;
     struct error end; /* why the loop ends */
@@ -142,6 +142,8 @@ void drain_on_hangup(uv_signal_t *handle, int number);
 void control_status_send(struct control *control);
 /* Is it fit for traffic? Reasons go, one a line, to `why` (may be NULL). */
 bool control_is_ready(const struct control *control, struct buffer *why);
+/* Says so once when this node is no member any more. */
+void self_notice_removal(struct control *control);
 /* Proposes this node's record where gwd.yaml says other than it. */
 void self_tell_record(struct control *control);
 
@@ -158,6 +160,8 @@ enum result publish_open(struct control *control, struct error *err);
 void publish_close_bin(struct control *control);
 void publish_start(struct control *control); /* the newest edition, if it is newer */
 void publish_again(struct control *control); /* the same, since binds or place changed */
+/* A witness votes and stores; it serves nobody. */
+bool publish_is_witness(const struct control *control);
 void publish_retry_listeners(struct control *control);
 void publish_close(struct control *control);
 /* Compiles in place, for the start. */

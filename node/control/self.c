@@ -36,6 +36,13 @@ static void reason(struct buffer *why, const char *format, unsigned n)
     buffer_append_slice(why, slice_from_string(format));
 }
 
+/* The records are known up to past this node's own, and it is not among them. */
+static bool was_removed(const struct control *control)
+{
+    return control->nodes.count != 0 && control_self(control) == NULL &&
+           control->nodes.state.applied >= control->options.identity.node_id;
+}
+
 bool control_is_ready(const struct control *control, struct buffer *why)
 {
     unsigned failed = 0;
@@ -53,6 +60,10 @@ bool control_is_ready(const struct control *control, struct buffer *why)
         failed += control->publish.listeners[i].state == LISTENER_FAILED;
     if (failed != 0) {
         reason(why, failed == 1 ? "listener failed" : "listeners failed", failed);
+        ready = false;
+    }
+    if (was_removed(control)) {
+        reason(why, "removed from the cluster", 0);
         ready = false;
     }
     if (fenced(control)) {
@@ -132,6 +143,16 @@ static void record_told(struct control_call *call)
 static bool differs(const char *have, const char *want)
 {
     return want != NULL && want[0] != '\0' && strcmp(have, want) != 0;
+}
+
+void self_notice_removal(struct control *control)
+{
+    if (was_removed(control) && !control->is_removed)
+        log_event(LOG_ERROR, "control", "this node was removed from the cluster",
+                  LOG_STR("effect", "traffic is served as last configured, readyz fails"),
+                  LOG_STR("next", "stop it; to come back, empty its data directory and "
+                                  "gwctl cluster join"));
+    control->is_removed = was_removed(control);
 }
 
 void self_tell_record(struct control *control)

@@ -199,6 +199,8 @@ enum result compile_services(struct compile *compile, struct error *err)
 
 static bool runs_here(struct compile *compile, const struct listener_spec *spec)
 {
+    if (compile->options->is_witness)
+        return false;
     bool is_here = spec->regions.count == 0;
 
     for (size_t i = 0; i < spec->regions.count; i++)

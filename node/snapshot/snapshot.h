@@ -110,6 +110,7 @@ struct route_query {
 struct compile_options {
     uint64_t revision;
     struct slice node_name, node_region, node_zone;
+    bool is_witness; /* opens no listener, whatever the catalog says */
     struct board *board;
     const struct bind_override {
         struct slice listener, bind;

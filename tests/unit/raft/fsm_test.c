@@ -2,6 +2,7 @@
 #include "tests/unit/store/scratch.h"
 
 #include "raft/fsm.h"
+#include "raft/gone.h"
 #include "raft/node_record.h"
 
 struct machine {
@@ -551,6 +552,38 @@ static void a_joiner_takes_the_place_of_the_node_of_its_name(void **state)
     m_deinit(&m);
 }
 
+static bool was_there(struct machine *m, const char *name_or_id)
+{
+    return gone_was(m->txn, slice_from_string(name_or_id));
+}
+
+static void who_was_removed_is_remembered_for_a_while(void **state)
+{
+    struct machine m;
+    struct buffer command;
+    char name[16], id[24];
+
+    (void)state;
+    m_init(&m);
+    m_create(&m, 1000, 0);
+    for (unsigned i = 0; i <= GONE_LIMIT; i++) {
+        snprintf(name, sizeof name, "eu-%u", i + 2);
+        assert_int_equal(m_join(&m, name, SLICE("tok"), HASH, 100), GW_OK);
+        if (i == 1)
+            snprintf(id, sizeof id, "%llu", (unsigned long long)m.index);
+        assert_false(was_there(&m, name));
+        buffer_init(&command, 0);
+        node_remove_encode(&command, &plain, m.index);
+        assert_int_equal(m_apply(&m, &command), GW_OK);
+        assert_true(was_there(&m, name));
+    }
+    assert_false(was_there(&m, "eu-2")); /* the oldest gave way */
+    assert_true(was_there(&m, "eu-3"));
+    assert_true(was_there(&m, id));
+    assert_false(was_there(&m, ""));
+    m_deinit(&m);
+}
+
 static void two_nodes_never_share_a_peer_address(void **state)
 {
     struct machine m;
@@ -656,6 +689,7 @@ int main(void)
         cmocka_unit_test(a_wrong_unknown_expired_or_revoked_token_says_which),
         cmocka_unit_test(a_name_is_free_again_after_remove),
         cmocka_unit_test(a_joiner_takes_the_place_of_the_node_of_its_name),
+        cmocka_unit_test(who_was_removed_is_remembered_for_a_while),
         cmocka_unit_test(two_nodes_never_share_a_peer_address),
         cmocka_unit_test(a_node_may_move_but_not_rename_itself),
         cmocka_unit_test(an_undefined_region_is_refused_once_any_is_defined),
