@@ -18,8 +18,6 @@ static const char *const unbuilt[] = {
     "set",
     "patch",
     "edit",
-    "history",
-    "rollback",
     "seal",
     "breakers",
     "health",

@@ -64,6 +64,8 @@ int run_apply(struct invocation *invocation);
 int run_validate(struct invocation *invocation);
 int run_diff(struct invocation *invocation);
 int run_get(struct invocation *invocation);
+int run_history(struct invocation *invocation);
+int run_rollback(struct invocation *invocation);
 int run_describe(struct invocation *invocation);
 int run_delete(struct invocation *invocation);
 int run_export(struct invocation *invocation);

@@ -76,6 +76,13 @@ static const struct option diff_options[] = {
 static const struct option get_options[] = {
     SELECTOR,
     {"--effective", 0, NULL, "With every default, and for a Route the policy in force."},
+    {"--revision", 0, "R", "As it was at this revision."},
+    {0}};
+static const struct option history_options[] = {
+    {"--limit", 0, "N", "At most so many revisions; 100."}, {0}};
+static const struct option rollback_options[] = {
+    {"--to", 0, "R", "The state as of this revision; else that before the last change."},
+    CHANGES,
     {0}};
 static const struct option change_options[] = {CHANGES, {0}};
 static const struct option export_options[] = {
@@ -162,6 +169,11 @@ const struct command commands[] = {
     {"get", "KIND|all [NAME]", 1, 2, "Print objects.", get_options, run_get},
     {"describe", "KIND NAME", 2, 2, "Print one object for people.", NULL, run_describe},
     {"delete", "KIND NAME…", 2, -1, "Delete objects.", change_options, run_delete},
+    {"history", "[KIND [NAME]]", 0, 2, "List what was changed, newest first.",
+     history_options, run_history},
+    {"rollback", "[KIND NAME]", 0, 2,
+     "Undo the last change, or go back to an earlier revision.", rollback_options,
+     run_rollback},
     {"export", "", 0, 0, "Print everything as files to apply again.", export_options,
      run_export},
     {"schema", "KIND[.PATH]", 1, 1, "Explain the fields of a kind.", NULL, run_schema},

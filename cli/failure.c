@@ -1,6 +1,7 @@
 #include "cli/failure.h"
 
 #include "cli/command.h"
+#include "model/kind.h"
 #include "model/problem_document.h"
 
 #include <stdarg.h>
@@ -82,4 +83,17 @@ int fail_help(const struct command *command, const char *format, ...)
     int exit_code = tell(GW_USAGE, next, format, args);
     va_end(args);
     return exit_code;
+}
+
+int fail_kind(const char *text)
+{
+    const char *near = kind_suggest(slice_from_string(text));
+
+    if (near != NULL)
+        return fail(GW_USAGE, "gwctl schema KIND", "unknown kind '%s' (did you mean '%s'?)",
+                    text, near);
+    return fail(
+        GW_USAGE, "gwctl --help",
+        "unknown kind '%s': one of Cluster, Region, Listener, Service, Route, Policy",
+        text);
 }

@@ -34,6 +34,8 @@ int fail(enum result code, const char *next, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* A sentence may bring its own "next: ", which then goes before `next`. */
 int fail_error(const struct error *err, const char *next);
+/* `text` is no kind; perhaps nearly one. */
+int fail_kind(const char *text);
 /* Bad usage of a command: next is its help. */
 int fail_help(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -7,19 +7,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static int unknown_kind(const char *text)
-{
-    const char *near = kind_suggest(slice_from_string(text));
-
-    if (near != NULL)
-        return fail(GW_USAGE, "gwctl schema KIND", "unknown kind '%s' (did you mean '%s'?)",
-                    text, near);
-    return fail(
-        GW_USAGE, "gwctl --help",
-        "unknown kind '%s': one of Cluster, Region, Listener, Service, Route, Policy",
-        text);
-}
-
 static void write_target(struct buffer *target, const struct invocation *invocation,
                          enum kind kind, const char *name)
 {
@@ -38,6 +25,11 @@ static void write_target(struct buffer *target, const struct invocation *invocat
     if (selector != NULL) {
         buffer_printf(target, "%cselector=", separator);
         target_encode(target, slice_from_string(selector));
+        separator = '&';
+    }
+    if (option_value(invocation, "--revision") != NULL) {
+        buffer_printf(target, "%crevision=", separator);
+        target_encode(target, slice_from_string(option_value(invocation, "--revision")));
         separator = '&';
     }
     if (option_value(invocation, "--effective") != NULL)
@@ -214,7 +206,7 @@ int run_get(struct invocation *invocation)
         return get_all(invocation);
     enum kind kind = kind_by_name(slice_from_string(invocation->arguments[0]));
     if (kind == KIND_NONE)
-        return unknown_kind(invocation->arguments[0]);
+        return fail_kind(invocation->arguments[0]);
     int exit_code = fetch(invocation, kind, name, &answer);
     if (exit_code != EXIT_OK)
         return exit_code;
@@ -250,7 +242,7 @@ int run_describe(struct invocation *invocation)
     struct answer answer;
 
     if (kind == KIND_NONE)
-        return unknown_kind(invocation->arguments[0]);
+        return fail_kind(invocation->arguments[0]);
     int exit_code = fetch(invocation, kind, invocation->arguments[1], &answer);
     if (exit_code != EXIT_OK)
         return exit_code;
@@ -303,7 +295,7 @@ int run_delete(struct invocation *invocation)
     struct send send;
 
     if (kind == KIND_NONE)
-        return unknown_kind(invocation->arguments[0]);
+        return fail_kind(invocation->arguments[0]);
     int exit_code = send_check(invocation);
     if (exit_code != EXIT_OK)
         return exit_code;
@@ -400,7 +392,7 @@ int run_schema(struct invocation *invocation)
         path = slice_from(rest, dot + 1);
     enum kind kind = kind_by_name(kind_text);
     if (kind == KIND_NONE)
-        return unknown_kind(invocation->arguments[0]);
+        return fail_kind(invocation->arguments[0]);
     if (!kind_is_supported(kind))
         return fail(GW_USAGE, "gwctl --help", "kind %s is not supported yet",
                     kind_name(kind));

@@ -198,7 +198,9 @@ bool change_decode(struct change *change, const struct value *body,
     }
     for (const struct value *v = body->first; v != NULL; v = v->next)
         if (!slice_equal(v->key, SLICE("objects")) &&
-            !slice_equal(v->key, SLICE("delete")) && !slice_equal(v->key, SLICE("message")))
+            !slice_equal(v->key, SLICE("delete")) &&
+            !slice_equal(v->key, SLICE("message")) &&
+            !slice_equal(v->key, SLICE("preconditions")))
             problems_add(problems, &(struct problem){.path = v->key}, "unknown_field",
                          "unknown field '%.*s' in the body",
                          v->key.size > 80 ? 80 : (int)v->key.size, v->key.data);

@@ -47,8 +47,9 @@ const struct resource *change_decode_object(struct change *change, const struct 
 bool change_delete(struct change *change, enum kind kind, struct slice name);
 
 /* The body of POST /v1/apply: {"objects": [...], "delete": [{kind, name}],
- * "message"}. Every problem is reported, with `path` "objects[3].spec..." and
- * the item; an object given twice is an error. False if there was an error. */
+ * "message", "preconditions"}, of which the last is the proposer's. Every problem is
+ * reported, with `path` "objects[3].spec..." and the item; an object given twice is an
+ * error. False if there was an error. */
 bool change_decode(struct change *change, const struct value *body,
                    struct problems *problems);
 /* The reverse. */

@@ -84,16 +84,16 @@ static void begin(struct buffer *out, const struct command_header *header,
     command_begin(out, &numbered);
 }
 
-/* --- transaction: {sequence, if_revision|nil, items of {key, value|nil, expected|nil}} ---
- */
+/* --- transaction: {sequence, if_revision|nil, items of {key, value|nil, expected|nil},
+ * message, left out where it is empty} --- */
 
 bool transaction_encode(struct buffer *out, const struct command_header *header,
                         const struct transaction *transaction)
 {
-    if (transaction->item_count > ITEM_LIMIT)
+    if (transaction->item_count > ITEM_LIMIT || transaction->message.size > HISTORY_MESSAGE)
         return false;
     begin(out, header, COMMAND_TRANSACTION);
-    pack_array(out, 3);
+    pack_array(out, transaction->message.size == 0 ? 3 : 4);
     pack_u64(out, transaction->conf_sequence);
     if (transaction->has_if_revision)
         pack_u64(out, transaction->if_revision);
@@ -117,6 +117,8 @@ bool transaction_encode(struct buffer *out, const struct command_header *header,
         else
             pack_nil(out);
     }
+    if (transaction->message.size != 0)
+        pack_text(out, transaction->message);
     return !out->failed;
 }
 
@@ -127,13 +129,13 @@ bool transaction_decode(struct slice body, struct transaction *ret_transaction,
     struct transaction transaction = {0};
     struct transaction_item *items;
 
-    unpack_array(&in, 3);
+    uint32_t parts = unpack_array_max(&in, 4);
     transaction.conf_sequence = unpack_u64(&in);
     transaction.has_if_revision = !unpack_nil(&in);
     if (transaction.has_if_revision)
         transaction.if_revision = unpack_u64(&in);
     transaction.item_count = unpack_array_max(&in, ITEM_LIMIT);
-    if (in.failed)
+    if (in.failed || parts < 3)
         return false;
     items = calloc(transaction.item_count + 1, sizeof *items);
     if (items == NULL)
@@ -152,6 +154,8 @@ bool transaction_decode(struct slice body, struct transaction *ret_transaction,
         if (item->key.size == 0)
             in.failed = true;
     }
+    if (parts == 4)
+        transaction.message = unpack_text(&in, HISTORY_MESSAGE);
     if (!unpack_done(&in)) {
         free(items);
         return false;

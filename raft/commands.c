@@ -137,7 +137,8 @@ static enum result plan_item(struct command_call *call, struct plan *plan, size_
                                         : item->is_delete ? HISTORY_DELETED
                                                           : HISTORY_CHANGED,
                               .old_mod_revision = exists ? record.mod_revision : 0,
-                              .old_value = exists ? record.value : (struct slice){"", 0}});
+                              .old_value = exists ? record.value : (struct slice){"", 0},
+                              .old_create_revision = exists ? record.create_revision : 0});
         plan->changed++;
     }
     return GW_OK;
@@ -158,10 +159,12 @@ static enum result transaction_write(struct command_call *call, struct plan *pla
                          : record_put(call->txn, item->key, item->value, call->index);
     }
     buffer_init(&entry, 0);
-    history_pack_header(&entry, &(struct history_header){.stamp_ms = call->state->now_ms,
-                                                         .wall_ms = call->header->wall_ms,
-                                                         .actor = call->header->actor,
-                                                         .item_count = plan->changed});
+    history_pack_header(&entry,
+                        &(struct history_header){.stamp_ms = call->state->now_ms,
+                                                 .wall_ms = call->header->wall_ms,
+                                                 .actor = call->header->actor,
+                                                 .item_count = plan->changed,
+                                                 .message = plan->transaction.message});
     buffer_append_slice(&entry, buffer_slice(&plan->history));
     if (result == GW_OK && (entry.failed || plan->history.failed))
         result = GW_NO_MEMORY;

@@ -8,21 +8,23 @@
 
 void history_pack_header(struct buffer *out, const struct history_header *header)
 {
-    pack_array(out, 5);
-    pack_u64(out, 1);
+    pack_array(out, 6);
+    pack_u64(out, 2);
     pack_u64(out, header->stamp_ms);
     pack_u64(out, header->wall_ms);
     pack_text(out, header->actor);
     pack_u64(out, header->item_count);
+    pack_text(out, header->message);
 }
 
 void history_pack_item(struct buffer *out, const struct history_item *item)
 {
-    pack_array(out, 4);
+    pack_array(out, 5);
     pack_text(out, item->key);
     pack_u64(out, (uint64_t)item->action);
     pack_u64(out, item->old_mod_revision);
     pack_bytes(out, item->old_value);
+    pack_u64(out, item->old_create_revision);
 }
 
 bool history_entry_open(struct slice packed, struct unpack *ret_in,
@@ -31,13 +33,16 @@ bool history_entry_open(struct slice packed, struct unpack *ret_in,
     struct unpack in = unpack_init(packed);
     struct history_header header = {0};
 
-    unpack_array(&in, 5);
-    if (unpack_u64(&in) != 1)
+    uint32_t fields = unpack_array_max(&in, 6);
+    uint64_t version = unpack_u64(&in);
+    if (version < 1 || version > 2 || fields != 4 + version)
         return false;
     header.stamp_ms = unpack_u64(&in);
     header.wall_ms = unpack_u64(&in);
     header.actor = unpack_text(&in, 4096);
     header.item_count = (uint32_t)unpack_u64_max(&in, UINT32_MAX);
+    header.message =
+        version == 1 ? (struct slice){"", 0} : unpack_text(&in, HISTORY_MESSAGE);
     if (in.failed)
         return false;
     *ret_in = in;
@@ -49,12 +54,14 @@ bool history_entry_next(struct unpack *in, struct history_item *ret_item)
 {
     struct history_item item = {0};
 
-    unpack_array(in, 4);
+    uint32_t fields = unpack_array_max(in, 5); /* one less before version 2 */
     item.key = unpack_text(in, KEY_LIMIT);
     item.action = (enum history_action)unpack_u64_max(in, HISTORY_DELETED);
     item.old_mod_revision = unpack_u64(in);
     item.old_value = unpack_bytes(in, VALUE_LIMIT);
-    if (in->failed || item.action < HISTORY_CREATED)
+    if (fields == 5)
+        item.old_create_revision = unpack_u64(in);
+    if (in->failed || fields < 4 || item.action < HISTORY_CREATED)
         return false;
     *ret_item = item;
     return true;

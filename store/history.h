@@ -9,6 +9,7 @@
 
 #define HISTORY_LIMIT       1000
 #define HISTORY_BYTES_LIMIT (64ull << 20)
+#define HISTORY_MESSAGE     1024 /* bytes of a message, at most */
 
 enum history_action { HISTORY_CREATED = 1, HISTORY_CHANGED = 2, HISTORY_DELETED = 3 };
 
@@ -17,13 +18,15 @@ struct history_item {
     struct slice key;
     enum history_action action;
     uint64_t old_mod_revision;
-    struct slice old_value; /* empty when created */
+    struct slice old_value;       /* empty when created */
+    uint64_t old_create_revision; /* 0: written before it was kept */
 };
 
 struct history_header {
     uint64_t stamp_ms, wall_ms;
     struct slice actor;
     uint32_t item_count;
+    struct slice message; /* why, in the words of whoever changed it; may be empty */
 };
 
 void history_pack_header(struct buffer *out, const struct history_header *header);

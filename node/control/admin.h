@@ -15,6 +15,15 @@ void apply_post(struct request *request);
 void apply_put(struct request *request);
 void apply_patch(struct request *request);
 void apply_delete(struct request *request);
+/* As if `body`, which stays, had been posted, made for the configuration of `revision`:
+ * where what it touches has changed since, or if `is_exact` anything, `again` runs, a moment
+ * later. At the leader only. */
+void apply_at_revision(struct request *request, struct slice body, uint64_t revision,
+                       bool is_exact, request_fn again);
+
+/* rollback.c, history.c */
+void rollback_post(struct request *request);
+void history_list(struct request *request);
 
 /* resources.c */
 void resources_list(struct request *request);

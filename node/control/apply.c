@@ -19,7 +19,7 @@ static const char *action_by_revision(const struct control *control,
     const struct resource *resource =
         catalog_get(&control->visible->catalog, item->kind, item->name);
 
-    if (item->resource == NULL)
+    if (item->resource == NULL && resource == NULL)
         return change_action_word(CHANGE_DELETED);
     if (resource == NULL || resource->mod_revision != revision)
         return change_action_word(CHANGE_UNCHANGED);
@@ -123,6 +123,22 @@ static void written(struct request *request)
 
 static void begin(struct request *request);
 
+static void give_up(struct request *request)
+{
+    write_deinit(request->write);
+    free(request->write);
+    request->write = NULL;
+}
+
+/* What was made for a revision that is the past by now. */
+static bool may_be_made_again(struct request *request)
+{
+    struct slice text;
+
+    return request->again != NULL && request_left_ms(request) > 100 &&
+           !request_query(request, "ifRevision", &text);
+}
+
 static void fail_detail(struct request *request, const struct write *write)
 {
     struct command_detail detail;
@@ -148,10 +164,17 @@ static void write_done(struct write *write)
         return;
     case GW_NOT_LEADER: /* surely not done */
     case GW_CLOSED:
-        write_deinit(write);
-        free(write);
-        request->write = NULL;
-        request_try_again(request, begin);
+        give_up(request);
+        request_try_again(request, request->again != NULL ? request->again : begin);
+        return;
+    case GW_AGAIN:
+    case GW_CONFLICT:
+        if (!may_be_made_again(request)) {
+            fail_detail(request, write);
+            return;
+        }
+        give_up(request);
+        request_try_again(request, request->again);
         return;
     case GW_NO_QUORUM:
         request_fail_no_quorum(request);
@@ -203,6 +226,14 @@ static bool read_conditions(struct request *request, struct write *write)
                      SLICE_ARG(text));
         return false;
     }
+    if (request_query(request, "message", &text)) {
+        write->message = text;
+        if (text.size > HISTORY_MESSAGE) {
+            request_fail(request, GW_INVALID, "message has %zu bytes; %d at most",
+                         text.size, HISTORY_MESSAGE);
+            return false;
+        }
+    }
     if (request_query(request, "prune", &text) && write->type == WRITE_APPLY) {
         if (text.size == 0 || !selector_is_valid(text)) {
             request_fail(request, GW_MALFORMED,
@@ -228,7 +259,8 @@ static void client_of(struct request *request, struct write *write)
     write->has_client = true;
 }
 
-static void submit(struct request *request, enum write_type type)
+static void submit(struct request *request, enum write_type type, struct slice body,
+                   const uint64_t *only_at, bool is_exact)
 {
     struct write *write = calloc(1, sizeof *write);
 
@@ -239,7 +271,11 @@ static void submit(struct request *request, enum write_type type)
     write_init(write);
     request->write = write;
     write->type = type;
-    write->body = request->body;
+    write->body = body;
+    if (only_at != NULL) {
+        write->has_only_at = is_exact;
+        write->only_at = *only_at;
+    }
     write->dry_run = request_flag(request, "dryRun");
     write->actor = request->actor;
     write->owner = request;
@@ -247,6 +283,13 @@ static void submit(struct request *request, enum write_type type)
     client_of(request, write);
     if (!read_conditions(request, write))
         return;
+    if (only_at != NULL && !is_exact &&
+        (!write->has_if_revision || write->if_revision > *only_at)) {
+        write->has_if_revision = true;
+        write->if_revision = *only_at;
+    }
+    write->needs_visible =
+        write->has_only_at || slice_find(body, SLICE("\"preconditions\"")) != SIZE_MAX;
     if (type != WRITE_APPLY) {
         write->kind = kind_by_name(request->parts[2]);
         write->name = request->parts[3];
@@ -264,14 +307,19 @@ static void submit(struct request *request, enum write_type type)
 
 static void begin(struct request *request)
 {
-    if (slice_equal(request->method, SLICE("POST")))
-        submit(request, WRITE_APPLY);
-    else if (slice_equal(request->method, SLICE("PUT")))
-        submit(request, WRITE_PUT);
-    else if (slice_equal(request->method, SLICE("PATCH")))
-        submit(request, WRITE_PATCH);
-    else
-        submit(request, WRITE_DELETE);
+    enum write_type type = slice_equal(request->method, SLICE("POST"))    ? WRITE_APPLY
+                           : slice_equal(request->method, SLICE("PUT"))   ? WRITE_PUT
+                           : slice_equal(request->method, SLICE("PATCH")) ? WRITE_PATCH
+                                                                          : WRITE_DELETE;
+
+    submit(request, type, request->body, NULL, false);
+}
+
+void apply_at_revision(struct request *request, struct slice body, uint64_t revision,
+                       bool is_exact, request_fn again)
+{
+    request->again = again;
+    submit(request, WRITE_APPLY, body, &revision, is_exact);
 }
 
 void apply_post(struct request *request)

@@ -184,7 +184,7 @@ static bool make_base(struct proposer *proposer, const struct write *write)
         return false; /* no memory: with the next news of what is visible */
     /* What is in flight has no revisions yet that a precondition could name. */
     return !proposer->tentative->is_tentative ||
-           !(write->has_if_match || write->has_if_revision);
+           !(write->has_if_match || write->has_if_revision || write->needs_visible);
 }
 
 static void ask_barrier(struct proposer *proposer)

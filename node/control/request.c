@@ -27,6 +27,7 @@ static struct request *request_new(struct control *control)
     request->deadline_ms = request->began_ms + CONTROL_WAIT_MS;
     arena_init(&request->arena, 0, 0);
     buffer_init(&request->out, 0);
+    buffer_init(&request->prepared, 0);
     list_append(&control->requests, &request->link);
     control->request_count++;
     control->requests_total++;
@@ -54,6 +55,7 @@ static void request_free(struct request *request)
         free(request->write);
     }
     buffer_deinit(&request->out);
+    buffer_deinit(&request->prepared);
     arena_deinit(&request->arena);
     free(request);
 }

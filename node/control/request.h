@@ -47,7 +47,9 @@ struct request {
 
     struct write *write; /* owned */
     struct job job;
-    struct buffer out; /* the body, where a job writes it */
+    struct buffer out;      /* the body, where a job writes it */
+    struct buffer prepared; /* the body of a write that was made here: rollback.c */
+    request_fn again;       /* where that has to be made once more */
     struct error err;
     struct slice selector;
     enum kind kind;

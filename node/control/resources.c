@@ -1,6 +1,7 @@
 /* Reads of resources. One object is written on the loop; a list may be ten
  * thousand of them and is written on the pool, from an edition that stays. */
 #include "node/control/admin.h"
+#include "node/control/rewind.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,12 +38,15 @@ struct listing {
     struct slice after;
     uint64_t limit;
     bool has_limit;
+    bool has_revision; /* not the present, but as of then */
+    uint64_t revision;
+    bool is_one; /* not a list */
+    struct error err;
 };
 
 /* Pool. "all" lists every kind, in the order in which `apply` can take them. */
-static void list_run(struct job *job)
+static void write_list(struct listing *listing)
 {
-    struct listing *listing = job->owner;
     struct request *request = listing->request;
     const struct catalog *catalog = &listing->edition->catalog;
     struct slice last = {0};
@@ -92,15 +96,56 @@ static void list_run(struct job *job)
     emit_object_end(&emit);
 }
 
+static void write_one(struct listing *listing)
+{
+    struct request *request = listing->request;
+    const struct resource *resource =
+        catalog_get(&listing->edition->catalog, request->kind, request->parts[3]);
+    struct emit emit;
+
+    if (resource == NULL) {
+        error_set(&listing->err, GW_NOT_FOUND, "%s/%.*s did not exist at revision %llu",
+                  kind_name(request->kind), SLICE_ARG(request->parts[3]),
+                  (unsigned long long)listing->revision);
+        return;
+    }
+    emit_init(&emit, &request->out, false);
+    resource_emit(&emit, resource, listing->view);
+    snprintf(request->etag, sizeof request->etag, "%llu",
+             (unsigned long long)resource->mod_revision);
+}
+
+static void list_run(struct job *job)
+{
+    struct listing *listing = job->owner;
+
+    if (listing->has_revision) {
+        struct edition *earlier =
+            rewind_edition(listing->request->control->env, listing->edition,
+                           listing->revision, &listing->err);
+        if (earlier == NULL)
+            return;
+        edition_unref(listing->edition);
+        listing->edition = earlier;
+    }
+    if (listing->is_one)
+        write_one(listing);
+    else
+        write_list(listing);
+}
+
 static void list_done(struct job *job)
 {
     struct listing *listing = job->owner;
     struct request *request = listing->request;
+    struct error err = listing->err;
 
     request->revision = listing->edition->catalog.revision;
     edition_unref(listing->edition);
     free(listing);
-    if (request->out.failed)
+    if (err.code != GW_OK)
+        request_fail_error(request, &err);
+    else if (request->out.failed)
         request_fail(request, GW_NO_MEMORY, "write the list");
     else
         request_reply(request, 200, buffer_slice(&request->out));
@@ -127,6 +172,14 @@ static void list(struct request *request)
     if (request_query(request, "limit", &text))
         listing->has_limit = slice_parse_u64(text, &listing->limit) && listing->limit > 0 &&
                              listing->limit <= LIST_LIMIT_MAX;
+    listing->has_revision = request_query(request, "revision", &text);
+    if (listing->has_revision && !slice_parse_u64(text, &listing->revision)) {
+        free(listing);
+        request_fail(request, GW_MALFORMED, "revision is '%.*s': a number is needed",
+                     SLICE_ARG(text));
+        return;
+    }
+    listing->is_one = request->part_count > 3;
     listing->edition = edition_ref(request->control->visible);
     job_start(&listing->job, request->control->loop, list_run, list_done, listing);
 }
@@ -153,7 +206,12 @@ static void get(struct request *request)
     const struct resource *resource =
         catalog_get(&request->control->visible->catalog, request->kind, request->parts[3]);
     struct emit emit;
+    struct slice text;
 
+    if (request_query(request, "revision", &text)) {
+        list(request);
+        return;
+    }
     if (resource == NULL) {
         request_fail(request, GW_NOT_FOUND, "%s/%.*s does not exist",
                      kind_name(request->kind), SLICE_ARG(request->parts[3]));

@@ -117,6 +117,43 @@ static enum result fail_decoded(struct write *write, const struct edition *base)
     return fail_problems(write);
 }
 
+/* "preconditions": [{"kind", "name", "revision"}]: of any number of resources, touched by
+ * the change or not; revision 0: it must not exist. They are judged here alone: the entry
+ * is applied only where the configuration is the one that this was judged by. */
+static enum result check_conditions(struct write *write, const struct edition *base,
+                                    const struct value *list)
+{
+    struct command_detail detail = {.text = SLICE("not at the revision expected")};
+
+    if (list == NULL)
+        return GW_OK;
+    if (list->type != VALUE_LIST)
+        return fail(write, error_set(&write->err, GW_MALFORMED,
+                                     "preconditions is a list of kind, name, revision"));
+    for (const struct value *item = list->first; item != NULL; item = item->next) {
+        enum kind kind = kind_by_name(value_text(item, "kind"));
+        struct slice name = value_text(item, "name");
+        char key[RESOURCE_KEY_MAX];
+        uint64_t expected;
+        if (kind == KIND_NONE || !resource_key(kind, name, key) ||
+            !slice_parse_u64(value_text(item, "revision"), &expected))
+            return fail(write, error_set(&write->err, GW_MALFORMED,
+                                         "a precondition needs kind, name and revision, "
+                                         "as its metadata say it; 0: it must not exist"));
+        const struct resource *now = catalog_get(&base->catalog, kind, name);
+        if ((now == NULL ? 0 : now->mod_revision) == expected)
+            continue;
+        if (detail.key_listed < COMMAND_DETAIL_KEYS)
+            detail.keys[detail.key_listed++] =
+                arena_copy(&write->arena, slice_from_string(key));
+        detail.key_count++;
+    }
+    if (detail.key_count == 0)
+        return GW_OK;
+    command_detail_pack(&write->detail, &detail);
+    return fail(write, GW_PRECONDITION);
+}
+
 static enum result put_value(struct write *write, const struct edition *base,
                              const struct value *root)
 {
@@ -155,12 +192,18 @@ static enum result read_change(struct write *write, const struct edition *base)
     const struct catalog *before = &base->catalog;
     struct value *body = NULL;
 
+    if (write->has_only_at && before->revision != write->only_at)
+        return fail(write, GW_AGAIN);
     if (write->type != WRITE_DELETE) {
         body = json_read(&write->arena, write->body, &write->err);
         if (body == NULL)
             return fail(write, write->err.code == GW_OK ? GW_MALFORMED : write->err.code);
     }
     if (write->type == WRITE_APPLY) {
+        enum result conditions =
+            check_conditions(write, base, value_get(body, "preconditions"));
+        if (conditions != GW_OK)
+            return conditions;
         if (!change_decode(&write->change, body, &write->problems))
             return fail_decoded(write, base);
         if (write->has_prune && !change_prune(&write->change, before, write->prune))
@@ -277,7 +320,10 @@ static enum result encode(struct write *write, const struct edition *base)
                                             .has_if_revision = write->has_if_revision,
                                             .if_revision = write->if_revision,
                                             .items = items,
-                                            .item_count = count};
+                                            .item_count = count,
+                                            .message = write->change.message.size != 0
+                                                           ? write->change.message
+                                                           : write->message};
     bool encoded = !values.failed &&
                    transaction_encode(&write->command, &header, &transaction) &&
                    !write->command.failed;
@@ -327,6 +373,11 @@ void write_check(struct write *write, struct edition *base)
     if (!change_compare(&write->change, &base->catalog, write->wall_ms, write->actor,
                         &write->changed_count, &write->problems)) {
         fail_problems(write);
+        return;
+    }
+    if (write->change.message.size > HISTORY_MESSAGE) {
+        fail(write, error_set(&write->err, GW_INVALID, "message has %zu bytes; %d at most",
+                              write->change.message.size, HISTORY_MESSAGE));
         return;
     }
     if (check_after(write, base, &undo) == GW_OK && write->changed_count != 0)

@@ -36,6 +36,11 @@ struct write {
     bool has_if_revision, has_if_match, if_none_match;
     uint64_t if_revision;
     uint64_t if_match; /* modRevision */
+    /* The change was made for this revision of everything, and is GW_AGAIN at any other. */
+    bool has_only_at;
+    uint64_t only_at;
+    struct slice message; /* why, where the body does not say it */
+    bool needs_visible;   /* it names revisions, which what is in flight has not yet */
     bool has_client;
     uint8_t client[16];
     struct slice actor;

@@ -1,0 +1,29 @@
+/* A change of the history as JSON, for lists and for those who watch. Pool. */
+#ifndef GW_NODE_HISTORY_EMIT_H
+#define GW_NODE_HISTORY_EMIT_H
+
+#include "node/control/request.h"
+#include "store/rewind.h"
+
+#define HISTORY_CHANGES_MAX 1000 /* told of one revision in a list; more are counted */
+
+struct history_filter {
+    enum kind kind;    /* KIND_NONE: any */
+    struct slice name; /* empty: any */
+};
+
+/* By ?kind (may be "all") and ?name. False: they were no good, and the request is over. */
+bool history_filter_read(struct request *request, struct history_filter *ret_filter);
+bool history_filter_takes(const struct history_filter *filter, struct slice key,
+                          enum kind *ret_kind, struct slice *ret_name);
+/* Whether a packed entry changed anything that the filter takes. */
+bool history_matches(const struct history_filter *filter, struct slice packed);
+/* {"revision", "at", "by", "message", "changeCount", "changes": [{"kind", "name",
+ * "action"}]}: `changes` are those that the filter takes. */
+void history_emit(struct emit *emit, uint64_t revision, const struct history_filter *filter,
+                  struct slice packed);
+/* The same with the object as the change left it, null when deleted: "object". */
+void history_emit_replay(struct emit *emit, const struct history_filter *filter,
+                         const struct replay_entry *entry);
+
+#endif
