@@ -14,7 +14,7 @@
 static const char *const unbuilt[] = {
     "cluster upgrade",
     "cluster certs",
-    "cluster keys",
+    "cluster keys rotate",
     "set",
     "patch",
     "edit",

@@ -112,8 +112,15 @@ static const struct option recover_options[] = {
     {"--data-dir", 0, "DIR", "The directory of a node that does not run."},
     {"--inspect", 0, NULL, "Only say how far its log goes."},
     {0}};
+static const struct option keys_options[] = {
+    {"--passphrase-file", 0, "FILE",
+     "Its first line; - is standard input. Else asked for."},
+    {"--data-dir", 0, "DIR", "The directory of a node; for export instead of a cluster."},
+    {0}};
 static const struct option restore_options[] = {
     NODE_OPTIONS,
+    {"--keys", 0, "FILE", "The old cluster's key, as keys export wrote it: it is kept."},
+    {"--passphrase-file", 0, "FILE", "For --keys. Its first line; - is standard input."},
     {"--cluster", 0, "NAME", "The cluster's name; as in the snapshot."},
     {"--token-out", 0, "FILE", "Write a join token for 8 uses."},
     {0}};
@@ -146,6 +153,10 @@ const struct command commands[] = {
     {"cluster recover", "", 0, 0,
      "Make a survivor the only voter, when a quorum is gone for good.", recover_options,
      run_cluster_recover},
+    {"cluster keys export", "FILE", 1, 1, "Save the cluster key under a passphrase.",
+     keys_options, run_keys_export},
+    {"cluster keys import", "FILE", 1, 1, "Put a saved cluster key into a data directory.",
+     keys_options, run_keys_import},
     {"cluster status", "", 0, 0, "Quorum, leader and members at a glance.", NULL,
      run_cluster_status},
     {"cluster members", "", 0, 0, "List the nodes.", NULL, run_cluster_members},

@@ -5,6 +5,7 @@
 #include "cli/client.h"
 #include "cli/node_options.h"
 #include "cli/output.h"
+#include "cli/passphrase.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -233,7 +234,7 @@ int run_snapshot_inspect(struct invocation *invocation)
 
 static void say_restored(const struct invocation *invocation,
                          const struct offline_options *options,
-                         const struct restored *restored)
+                         const struct restored *restored, bool has_key)
 {
     const struct offline_made *made = &restored->made;
 
@@ -248,15 +249,19 @@ static void say_restored(const struct invocation *invocation,
     }
     if (invocation->quiet)
         return;
+    printf("restored revision %llu of cluster %s as cluster %s, revision %llu\n"
+           "node %llu '%s' is its only member; credentials of the old cluster are void\n",
+           (unsigned long long)restored->from_revision, restored->from_cluster,
+           made->cluster_id, (unsigned long long)restored->revision,
+           (unsigned long long)made->node_id, made->name);
+    printf("the cluster key is %s\n",
+           has_key ? "the old one: sealed secrets stay readable"
+                   : "new: secrets sealed in the old cluster are not readable (--keys F "
+                     "keeps the old one)");
     printf(
-        "restored revision %llu of cluster %s as cluster %s, revision %llu\n"
-        "node %llu '%s' is its only member; credentials of the old cluster are void\n"
         "next: gwd --data-dir %s; gwctl context import %s/admin.yaml; gwctl cluster token "
         "create, and join the others in empty directories\n",
-        (unsigned long long)restored->from_revision, restored->from_cluster,
-        made->cluster_id, (unsigned long long)restored->revision,
-        (unsigned long long)made->node_id, made->name, options->data_dir,
-        options->data_dir);
+        options->data_dir, options->data_dir);
 }
 
 int run_snapshot_restore(struct invocation *invocation)
@@ -264,6 +269,8 @@ int run_snapshot_restore(struct invocation *invocation)
     struct offline_options options;
     struct restored restored;
     struct error err = ERROR_NONE;
+    const char *keys = option_value(invocation, "--keys");
+    struct seal_key key;
     int exit_code = node_options_read(invocation, &options);
 
     if (exit_code != EXIT_OK)
@@ -271,14 +278,20 @@ int run_snapshot_restore(struct invocation *invocation)
     if (options.data_dir == NULL)
         return fail(GW_USAGE, "gwctl snapshot restore F --data-dir D",
                     "--data-dir is needed");
+    if (keys != NULL)
+        exit_code = passphrase_open(invocation, keys, &key, NULL);
+    if (exit_code != EXIT_OK)
+        return exit_code;
     options.cluster = option_value(invocation, "--cluster");
     options.token_out = option_value(invocation, "--token-out");
-    if (offline_snapshot_restore(&options, invocation->arguments[0], &restored, &err) !=
-        GW_OK)
+    enum result result = offline_snapshot_restore(
+        &options, invocation->arguments[0], keys != NULL ? &key : NULL, &restored, &err);
+    seal_key_wipe(&key);
+    if (result != GW_OK)
         return fail_error(&err,
                           err.code == GW_CONFLICT
                               ? "gwctl snapshot restore F --data-dir an empty directory"
                               : next_of_file(err.code));
-    say_restored(invocation, &options, &restored);
+    say_restored(invocation, &options, &restored, keys != NULL);
     return EXIT_OK;
 }

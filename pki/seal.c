@@ -65,6 +65,14 @@ void seal_derive(const struct seal_key *key, const char *label, void *out, size_
     derive(slice_of(key->bytes, sizeof key->bytes), (struct slice){0}, label, out, size);
 }
 
+void seal_key_name(const struct seal_key *key, char *out)
+{
+    uint8_t name[(SEAL_NAME_SIZE - 1) / 2];
+
+    seal_derive(key, "name", name, sizeof name);
+    slice_to_hex(slice_of(name, sizeof name), out);
+}
+
 void seal_key_generate(struct seal_key *key)
 {
     random_bytes(key->bytes, sizeof key->bytes);

@@ -23,6 +23,10 @@ struct seal_key {
     uint8_t bytes[SEAL_KEY_SIZE];
 };
 
+#define SEAL_NAME_SIZE 17
+
+/* What a key is called: says nothing of it. `out` holds SEAL_NAME_SIZE. */
+void seal_key_name(const struct seal_key *key, char *out);
 void seal_key_generate(struct seal_key *key);
 void seal_key_wipe(struct seal_key *key);
 /* cluster.key: hex and a newline, 0600. GW_DAMAGED when it is not that. */

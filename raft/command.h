@@ -22,7 +22,8 @@ enum command_number {
     COMMAND_NODE_REMOVE = 5,
     COMMAND_TOKEN_PUT = 6,
     COMMAND_TOKEN_DELETE = 7,
-    COMMAND_TICK = 8
+    COMMAND_TICK = 8,
+    COMMAND_SYSTEM = 16 /* raft/system.h */
 };
 
 struct command_header {

@@ -6,6 +6,7 @@
  * the first write. */
 #include "raft/fsm.h"
 #include "raft/gone.h"
+#include "raft/system.h"
 
 #include "base/table.h"
 
@@ -685,5 +686,6 @@ const struct command_type cluster_commands[] = {
     {COMMAND_TOKEN_PUT, "token-put", false, apply_token_put},
     {COMMAND_TOKEN_DELETE, "token-delete", false, apply_token_delete},
     {COMMAND_TICK, "tick", false, apply_tick},
+    {COMMAND_SYSTEM, "system", false, system_apply},
 };
 const size_t cluster_command_count = sizeof cluster_commands / sizeof cluster_commands[0];

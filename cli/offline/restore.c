@@ -43,8 +43,7 @@ static bool take_key(void *owner, struct slice key, const struct record *record)
 
 static bool is_of_the_old_cluster(struct slice key)
 {
-    return slice_starts_with(key, NODE_PREFIX) || slice_starts_with(key, TOKEN_PREFIX) ||
-           slice_equal(key, CLUSTER_KEY) || slice_equal(key, CA_KEY);
+    return key.size > 0 && key.data[0] == '_';
 }
 
 /* Every record once more, as changed now; what was the old cluster's own goes. */
@@ -272,6 +271,45 @@ static enum result check_region(struct restoring *restoring, const char *region,
     return err->code;
 }
 
+struct key_check {
+    const struct seal_key *key;
+    bool is_found, is_open;
+};
+
+static void try_key(void *owner, enum env_table table, struct slice key, uint64_t index,
+                    struct slice value)
+{
+    struct key_check *check = owner;
+    struct error ignored = ERROR_NONE;
+    struct record record;
+    struct ca_record ca;
+    struct buffer plain;
+
+    (void)index;
+    if (table != ENV_RECORDS || !slice_equal(key, CA_KEY) ||
+        !record_unpack(value, &record) || !ca_record_unpack(record.value, &ca))
+        return;
+    buffer_init(&plain, 1u << 20);
+    check->is_found = true;
+    check->is_open =
+        seal_open(check->key, SLICE("_ca/1"), ca.sealed_key, &plain, &ignored) == GW_OK;
+    key_buffer_wipe(&plain);
+}
+
+/* A key that does not open what is sealed in the snapshot is the wrong one. */
+static enum result check_key(struct restoring *restoring, const struct seal_key *key,
+                             struct error *err)
+{
+    struct key_check check = {.key = key};
+
+    dump_walk(restoring->file.backup.dump, try_key, &check);
+    if (check.is_found && !check.is_open)
+        return error_set(err, GW_FOREIGN,
+                         "the key does not open what is sealed in the snapshot: it is of "
+                         "another cluster, or was rotated");
+    return GW_OK;
+}
+
 /* Text of the snapshot as a string; NULL where it has none. Owned. */
 static char *text_or_null(struct slice text)
 {
@@ -279,8 +317,8 @@ static char *text_or_null(struct slice text)
 }
 
 enum result offline_snapshot_restore(const struct offline_options *options,
-                                     const char *path, struct restored *ret_restored,
-                                     struct error *err)
+                                     const char *path, const struct seal_key *key,
+                                     struct restored *ret_restored, struct error *err)
 {
     struct restored restored = {0};
     struct restoring restoring = {0};
@@ -291,6 +329,10 @@ enum result offline_snapshot_restore(const struct offline_options *options,
     if (check_empty(options->data_dir, err) != GW_OK ||
         snapshot_file_open(path, &restoring.file, err) != GW_OK)
         return err->code;
+    if (key != NULL && check_key(&restoring, key, err) != GW_OK) {
+        snapshot_file_close(&restoring.file);
+        return err->code;
+    }
     const struct backup *backup = &restoring.file.backup;
     char *texts[] = {
         text_or_null(backup->about.node),  text_or_null(backup->about.region),
@@ -307,6 +349,10 @@ enum result offline_snapshot_restore(const struct offline_options *options,
     if (directory_open(&filled, &restored.made, &was_there, err) == GW_OK &&
         check_region(&restoring, filled.region, err) == GW_OK) {
         founding_init(&restoring.founding, &filled, &restored.made, instant_wall_ms());
+        if (key != NULL) {
+            restoring.founding.key = *key;
+            restoring.founding.has_key = true;
+        }
         restoring.index = backup->header.label.index + REVISION_JUMP;
         restored.revision = restoring.index;
         restored.from_revision = backup->header.state.revision;

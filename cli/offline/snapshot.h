@@ -4,6 +4,7 @@
 #define GW_CLI_OFFLINE_SNAPSHOT_H
 
 #include "cli/offline/offline.h"
+#include "pki/seal.h"
 
 #define SNAPSHOT_KINDS   24
 #define SNAPSHOT_MEMBERS 64
@@ -38,10 +39,11 @@ struct restored {
 };
 
 /* Makes the first node of a new cluster with the snapshot's configuration, in an empty
- * directory. What is not given is as the node was that wrote the snapshot. GW_CONFLICT:
- * the directory is not empty. */
+ * directory. What is not given is as the node was that wrote the snapshot. `key`: the old
+ * cluster's key, kept, so that sealed secrets can be opened; NULL: a new one. GW_CONFLICT:
+ * the directory is not empty; GW_FOREIGN: the key is not the snapshot's. */
 enum result offline_snapshot_restore(const struct offline_options *options,
-                                     const char *path, struct restored *ret_restored,
-                                     struct error *err);
+                                     const char *path, const struct seal_key *key,
+                                     struct restored *ret_restored, struct error *err);
 
 #endif

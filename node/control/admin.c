@@ -40,6 +40,7 @@ static const struct admin_route routes[] = {
     {"POST", "v1/cluster/tokens", tokens_create},
     {"GET", "v1/cluster/tokens", tokens_list},
     {"DELETE", "v1/cluster/tokens/*", tokens_revoke},
+    {"POST", "v1/cluster/keys/export", keys_export},
     {"GET", "v1/snapshot", backup_get},
     {"POST", "v1/explain", explain_post},
     {"GET", "v1/ready", cluster_ready},

@@ -16,8 +16,8 @@ void apply_put(struct request *request);
 void apply_patch(struct request *request);
 void apply_delete(struct request *request);
 /* As if `body`, which stays, had been posted, made for the configuration of `revision`:
- * where what it touches has changed since, or if `is_exact` anything, `again` runs, a moment
- * later. At the leader only. */
+ * where what it touches has changed since, or if `is_exact` anything, `again` runs, a
+ * moment later. At the leader only. */
 void apply_at_revision(struct request *request, struct slice body, uint64_t revision,
                        bool is_exact, request_fn again);
 
@@ -45,6 +45,9 @@ void membership_role(struct request *request);
 void tokens_create(struct request *request);
 void tokens_list(struct request *request);
 void tokens_revoke(struct request *request);
+
+/* keys.c */
+void keys_export(struct request *request);
 
 /* backup.c */
 void backup_get(struct request *request);

@@ -448,6 +448,22 @@ void request_try_again(struct request *request, request_fn next)
     uv_timer_start(request->timer, pause_over, PAUSE_MS, 0);
 }
 
+void request_fail_call(struct request *request, const struct control_call *call)
+{
+    struct command_detail detail;
+    enum result result = call->member.result;
+
+    if (result == GW_NO_QUORUM)
+        request_fail_no_quorum(request);
+    else if (result == GW_NOT_LEADER || result == GW_CLOSED)
+        request_try_again(request, request->next);
+    else if (command_detail_unpack(buffer_slice(&call->member.reply), &detail) &&
+             detail.text.size != 0)
+        request_fail(request, result, "%.*s", SLICE_ARG(detail.text));
+    else
+        request_fail(request, result, "%s", result_text(result));
+}
+
 /* What the leader answered becomes our answer. */
 static void take_answer(struct request *request, struct slice payload)
 {

@@ -79,6 +79,9 @@ void request_reply(struct request *request, unsigned status, struct slice body);
 void request_fail(struct request *request, enum result code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void request_fail_error(struct request *request, const struct error *err);
+/* A proposal came back with what is no success: its sentence, or another try where the
+ * leader moved. The call stays the caller's. */
+void request_fail_call(struct request *request, const struct control_call *call);
 /* 503 no_quorum, with who is reachable and since when the others are not. */
 void request_fail_no_quorum(struct request *request);
 

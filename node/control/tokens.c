@@ -47,22 +47,6 @@ static void answer(struct request *request, const struct creating *creating)
     buffer_deinit(&text);
 }
 
-static void fail_call(struct request *request, const struct control_call *call)
-{
-    struct command_detail detail;
-    enum result result = call->member.result;
-
-    if (result == GW_NO_QUORUM)
-        request_fail_no_quorum(request);
-    else if (result == GW_NOT_LEADER || result == GW_CLOSED)
-        request_try_again(request, request->next);
-    else if (command_detail_unpack(buffer_slice(&call->member.reply), &detail) &&
-             detail.text.size != 0)
-        request_fail(request, result, "%.*s", SLICE_ARG(detail.text));
-    else
-        request_fail(request, result, "%s", result_text(result));
-}
-
 static void created(struct control_call *call)
 {
     struct creating *creating = call->owner;
@@ -71,7 +55,7 @@ static void created(struct control_call *call)
     if (call->member.result == GW_OK)
         answer(request, creating);
     else
-        fail_call(request, call);
+        request_fail_call(request, call);
     token_wipe(&creating->token);
     free(creating);
     control_call_free(call);
@@ -250,7 +234,7 @@ static void revoked(struct control_call *call)
     if (call->member.result == GW_OK)
         request_reply(request, 200, SLICE("{}"));
     else
-        fail_call(request, call);
+        request_fail_call(request, call);
     control_call_free(call);
 }
 

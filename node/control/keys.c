@@ -1,0 +1,137 @@
+/* The cluster key, for an admin who keeps it: sealed to the public key that came with
+ * the request, so that it is nowhere in clear but here and there. That it was exported
+ * is replicated: until then a backup alone has no secrets. */
+#include "base/instant.h"
+#include "base/log.h"
+#include "node/control/admin.h"
+#include "pki/base64.h"
+#include "raft/system.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void answer(struct request *request)
+{
+    const struct control *control = request->control;
+    struct buffer public_key, sealed, text;
+    char name[SEAL_NAME_SIZE];
+    struct emit emit;
+
+    buffer_init(&public_key, 256);
+    buffer_init(&sealed, 1024);
+    buffer_init(&text, 2048);
+    base64_decode(&public_key, request->selector); /* checked before */
+    if (seal_to_public((const uint8_t *)public_key.data, SLICE("keys/export"),
+                       slice_of(control->key.bytes, sizeof control->key.bytes), &sealed,
+                       &request->err) != GW_OK) {
+        request_fail_error(request, &request->err);
+        goto done;
+    }
+    base64_encode(&text, buffer_slice(&sealed));
+    seal_key_name(&control->key, name);
+    emit_init(&emit, &request->out, false);
+    emit_object(&emit);
+    emit_key(&emit, "clusterId");
+    emit_cstring(&emit, control->options.identity.cluster_id);
+    emit_key(&emit, "keyName");
+    emit_cstring(&emit, name);
+    emit_key(&emit, "sealed");
+    emit_string(&emit, buffer_slice(&text));
+    emit_object_end(&emit);
+    log_event(LOG_WARN, "control", "cluster key exported",
+              LOG_SLICE("actor", request->actor), LOG_STR("key", name));
+    request_reply(request, 200, buffer_slice(&request->out));
+done:
+    buffer_deinit(&public_key);
+    buffer_deinit(&sealed);
+    buffer_deinit(&text);
+}
+
+static void recorded(struct control_call *call)
+{
+    struct request *request = call->owner;
+
+    if (call->member.result == GW_OK)
+        answer(request);
+    else
+        request_fail_call(request, call);
+    control_call_free(call);
+}
+
+/* What is recorded of the key, and at which modRevision. */
+static enum result read_record(struct control *control, struct buffer *bytes,
+                               struct keys_record *ret_record, uint64_t *ret_revision)
+{
+    struct record record;
+    struct txn *txn;
+    enum result result = env_begin_read(control->env, &txn);
+
+    memset(ret_record, 0, sizeof *ret_record);
+    *ret_revision = 0;
+    if (result != GW_OK)
+        return result;
+    result = record_get(txn, KEYS_KEY, &record);
+    if (result == GW_OK) {
+        *ret_revision = record.mod_revision;
+        buffer_append_slice(bytes, record.value);
+    }
+    txn_abort(txn);
+    if (result == GW_NOT_FOUND)
+        return GW_OK;
+    if (result == GW_OK && !keys_record_unpack(buffer_slice(bytes), ret_record))
+        return GW_DAMAGED;
+    return result;
+}
+
+static void export(struct request *request)
+{
+    struct control *control = request->control;
+    struct keys_record record;
+    struct system_item item = {.key = KEYS_KEY};
+    struct buffer old, value, command;
+    char name[SEAL_NAME_SIZE];
+    const struct command_header header = {.wall_ms = instant_wall_ms(),
+                                          .actor = request->actor};
+
+    buffer_init(&old, 4096);
+    buffer_init(&value, 4096);
+    buffer_init(&command, 0);
+    enum result result = read_record(control, &old, &record, &item.expected_mod_revision);
+    seal_key_name(&control->key, name);
+    record.exported = slice_from_string(name);
+    record.exported_ms = header.wall_ms;
+    keys_record_pack(&value, &record);
+    item.value = buffer_slice(&value);
+    if (result != GW_OK)
+        request_fail(request, result, "read what is known of the key: %s",
+                     result_text(result));
+    else if (!system_encode(&command, &header, &item, 1) ||
+             !control_call(control, MEMBER_PROPOSE, buffer_slice(&command), 0, 0, recorded,
+                           request))
+        request_fail(request, GW_NO_MEMORY, "export the key");
+    buffer_deinit(&old);
+    buffer_deinit(&value);
+    buffer_deinit(&command);
+}
+
+void keys_export(struct request *request)
+{
+    struct value *body = json_read(&request->arena, request->body, &request->err);
+    struct buffer public_key;
+
+    if (body == NULL) {
+        request_fail_error(request, &request->err);
+        return;
+    }
+    request->selector = value_text(body, "publicKey");
+    buffer_init(&public_key, 256);
+    bool is_key = base64_decode(&public_key, request->selector) &&
+                  public_key.size == SEAL_PUBLIC_SIZE;
+    buffer_deinit(&public_key);
+    if (!is_key)
+        request_fail(request, GW_INVALID,
+                     "publicKey is to be an X25519 key of %d bytes in base64",
+                     SEAL_PUBLIC_SIZE);
+    else
+        request_at_leader(request, export);
+}
