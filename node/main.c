@@ -44,6 +44,7 @@ static const char usage[] =
 
 struct node {
     char data_dir[4096], config[4096], admin_socket[4096];
+    char backup_dir[4096]; /* empty: none */
     char peer_listen[300], peer_advertise[300], admin_listen[300], health_listen[300];
     char admin_advertise[600];
     struct identity_file identity;
@@ -238,6 +239,20 @@ static void place_socket(struct node *node)
                  node->data_dir, SLICE_ARG(path));
 }
 
+/* Likewise the directory of backups. */
+static void place_backups(struct node *node)
+{
+    struct slice path = node->settings.document.backup.dir;
+
+    if (path.size == 0)
+        return;
+    if (path.data[0] == '/')
+        copy(node->backup_dir, sizeof node->backup_dir, path);
+    else
+        snprintf(node->backup_dir, sizeof node->backup_dir, "%.3500s/%.*s", node->data_dir,
+                 SLICE_ARG(path));
+}
+
 static enum result load_settings(struct node *node, struct error *err)
 {
     char path[4200];
@@ -280,6 +295,7 @@ static enum result load_settings(struct node *node, struct error *err)
     copy(node->admin_listen, sizeof node->admin_listen, document->admin.listen);
     copy(node->health_listen, sizeof node->health_listen, document->health.listen);
     place_socket(node);
+    place_backups(node);
     place_admin(node);
     log_configure((enum log_level)settings_log_level(&node->settings),
                   (enum log_format)settings_log_format(&node->settings),
@@ -413,6 +429,9 @@ static struct control_options options_of(struct node *node)
                                                      : CONTROL_FENCE_NONE,
         .exit_on_disk_error = document->on_disk_error == DISK_ERROR_EXIT,
         .map_size = document->store.map_size,
+        .backup_dir = node->backup_dir[0] != '\0' ? node->backup_dir : NULL,
+        .backup_every_ms = document->backup.every_ms,
+        .backup_keep = (uint64_t)document->backup.keep,
         .drain_delay_ms = (uint32_t)document->drain.delay_ms,
         .drain_wait_ms = (uint32_t)document->drain.wait_ms,
         .commands = cluster_commands,

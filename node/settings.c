@@ -119,10 +119,13 @@ static const struct field drain_fields[] = {
 SCHEMA(drain_schema, struct settings_drain, "drain", .fields = drain_fields);
 
 static const struct field backup_fields[] = {
-    DURATION(1, struct settings_backup, every_ms, "every", .help = "How often."),
-    STRING(2, struct settings_backup, dir, "dir", .help = "Where to."),
+    DURATION(1, struct settings_backup, every_ms, "every", .min = 1000,
+             .max = 366ll * 24 * 3600 * 1000, .honoured = true,
+             .help = "How often; a second at least."),
+    STRING(2, struct settings_backup, dir, "dir", .honoured = true,
+           .help = "Where to; it is not made when it is missing."),
     NUMBER(3, struct settings_backup, keep, "keep", .initial = "7", .min = 1, .max = 10000,
-           .help = "How many."),
+           .honoured = true, .help = "How many of this node's to keep."),
     END,
 };
 SCHEMA(backup_schema, struct settings_backup, "backup", .fields = backup_fields);
@@ -169,7 +172,7 @@ static const struct field document_fields[] = {
            .help = "The database."),
     STRUCT(13, struct settings_document, drain, "drain", drain_schema, .honoured = true,
            .help = "What TERM does."),
-    STRUCT(14, struct settings_document, backup, "backup", backup_schema,
+    STRUCT(14, struct settings_document, backup, "backup", backup_schema, .honoured = true,
            .help = "Regular copies by this node."),
     STRUCT(15, struct settings_document, log, "log", log_schema, .honoured = true,
            .help = "The log on standard error."),
@@ -201,6 +204,13 @@ static void check_document(struct decode *decode, const struct value *root,
                      "node.name is '%.*s', but this data directory is node '%s': correct "
                      "gwd.yaml, or start with the other node's directory",
                      SLICE_ARG(document->node.name), identity->name);
+
+    const struct value *backup = value_get(root, "backup");
+    if (backup != NULL &&
+        (value_get(backup, "every") == NULL || value_get(backup, "dir") == NULL))
+        decode_error(decode, backup, NULL, "missing",
+                     "backup needs both every and dir, as {every: 6h, dir: "
+                     "/var/backups/quorumgate}");
 
     for (const struct value *item = listeners == NULL ? NULL : listeners->first;
          item != NULL; item = item->next) {

@@ -6,6 +6,7 @@
 #include "model/wire.h"
 #include "node/control/catalog_source.h"
 #include "node/control/request.h"
+#include "node/control/schedule.h"
 #include "raft/session.h"
 #include "store/meta.h"
 
@@ -262,6 +263,7 @@ static void on_tick(uv_timer_t *timer)
         control_status_send(control);
         self_tell_record(control);
         backup_tick(control, now_ms);
+        schedule_tick(control->schedule, now_ms);
     }
     if (turn % (CONTROL_REDIAL_MS / TICK_MS) == 0)
         publish_retry_listeners(control);
@@ -504,7 +506,8 @@ static enum result start_all(struct control *control, struct error *err)
         *err = ERROR_NONE;
     }
     if (start_member(control, err) != GW_OK || admin_open(control, err) != GW_OK ||
-        status_open(control, err) != GW_OK) {
+        status_open(control, err) != GW_OK ||
+        schedule_open(control, &control->schedule, err) != GW_OK) {
         /* The data directory is ours by now: what is in use is a port. */
         if (err->code == GW_LOCKED)
             err->code = GW_FAILED;
@@ -568,6 +571,7 @@ void control_close(struct control *control)
         uv_run(control->loop, UV_RUN_DEFAULT);
     }
     publish_close(control);
+    schedule_free(control->schedule);
     proposer_deinit(&control->proposer);
     edition_unref(control->visible);
     edition_unref(control->read);

@@ -59,6 +59,8 @@ struct control_options {
     bool exit_on_disk_error;
     uint64_t map_size;
     uint32_t drain_delay_ms, drain_wait_ms;
+    const char *backup_dir; /* NULL: no backups by the clock */
+    uint64_t backup_every_ms, backup_keep;
     const struct command_type *commands;
     size_t command_count;
     struct metrics *metrics; /* borrowed */

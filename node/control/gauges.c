@@ -3,6 +3,7 @@
  * conventions; states are labels with 0 or 1. */
 #include "base/instant.h"
 #include "node/control/admin.h"
+#include "node/control/schedule.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -183,6 +184,30 @@ static void update_store(struct control *control)
         usage.free_disk_bytes);
 }
 
+static void update_backups(struct control *control)
+{
+    const struct slice none = {0};
+    const struct schedule_counts *counts;
+    struct buffer labels;
+
+    set(control, "gw_snapshots_streaming", "Snapshots on their way to a client.", none,
+        control->backup_stream_count);
+    if (control->schedule == NULL)
+        return;
+    counts = schedule_counts(control->schedule);
+    buffer_init(&labels, 256);
+    total(control, "gw_backups_total", "Backups by the clock.",
+          label(&labels, "result", "ok"), counts->done);
+    total(control, "gw_backups_total", "Backups by the clock.",
+          label(&labels, "result", "failed"), counts->failed);
+    buffer_deinit(&labels);
+    set(control, "gw_backup_last_success_timestamp_seconds",
+        "When the newest backup was made; 0: none since the start.", none,
+        counts->last_ms / 1000);
+    set(control, "gw_backup_last_size_bytes", "Size of the newest backup.", none,
+        counts->last_bytes);
+}
+
 void gauges_update(struct control *control)
 {
     const struct slice none = {0};
@@ -225,4 +250,5 @@ void gauges_update(struct control *control)
     update_members(control);
     update_process(control);
     update_store(control);
+    update_backups(control);
 }

@@ -22,6 +22,7 @@
 #define CONTROL_REDIAL_MS     2000 /* a busy listener is tried again so often */
 
 struct control;
+struct schedule;
 
 /* A call to the member and what to do when it comes back. Freed by the callee. */
 struct control_call;
@@ -102,6 +103,7 @@ struct control {
     uint64_t requests_total, requests_refused, writes_total, forwards_total;
     struct list_link backup_streams; /* snapshots on their way to a client */
     unsigned backup_stream_count;
+    struct schedule *schedule; /* of backups; NULL: none */
 
     uv_timer_t second; /* housekeeping */
     uv_timer_t drain_timer;
