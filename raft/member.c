@@ -17,7 +17,14 @@
 #define STATUS_MAX (16u << 10)
 
 /* Mail to the member thread; calls come as themselves. */
-enum order_type { ORDER_STATUS = 100, ORDER_NODES, ORDER_ANSWER, ORDER_SHAPE, ORDER_CLOSE };
+enum order_type {
+    ORDER_STATUS = 100,
+    ORDER_NODES,
+    ORDER_ANSWER,
+    ORDER_SHAPE,
+    ORDER_STOPPING,
+    ORDER_CLOSE
+};
 struct order {
     struct member_mail head; /* type: enum order_type */
     struct buffer bytes;     /* STATUS, ANSWER */
@@ -149,6 +156,10 @@ static void on_mail(struct mail *mail, void *owner)
         member->shape = order->shape;
         member->pace_at_ms = 0;
         break;
+    case ORDER_STOPPING:
+        member->is_stopping = true;
+        member->roster_at_ms = 0;
+        break;
     case ORDER_CLOSE:
         if (!member->is_closing)
             close_all(member);
@@ -231,6 +242,11 @@ void member_nodes_set(struct member *member, const struct member_node *nodes, si
         memcpy(order->nodes, nodes, count * sizeof nodes[0]);
     }
     order_post(member, order);
+}
+
+void member_stopping(struct member *member)
+{
+    order_post(member, order_new(ORDER_STOPPING, 0));
 }
 
 void member_shape_set(struct member *member, const struct member_shape *shape)
@@ -355,6 +371,8 @@ enum result member_open(const struct member_options *options, struct member **re
     member->control = options->control;
     member->shape = options->shape;
     member->pace = pace_of(&options->shape.pace, 0);
+    member->told_heartbeat_ms = member->pace.heartbeat_ms;
+    member->told_election_ms = member->pace.election_ms;
     member_formers_take(member, options);
     err->code = GW_OK;
     if (uv_loop_init(&member->uv) != 0) {

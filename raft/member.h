@@ -146,6 +146,9 @@ void member_post(struct member *member, struct member_call *call);
  * every peer at once when it changed, and every second. */
 void member_status_set(struct member *member, struct slice status);
 
+/* Thread-safe: this node is about to end. It hands leadership over, again and again until
+ * it leads no more, and stands back in elections. */
+void member_stopping(struct member *member);
 /* Thread-safe: from now on these times and this shape. */
 void member_shape_set(struct member *member, const struct member_shape *shape);
 /* Thread-safe: the node records, as of `visible`; copied. Links are dialled and the roster

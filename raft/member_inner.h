@@ -3,6 +3,7 @@
 #define GW_RAFT_MEMBER_INNER_H
 
 #include "raft/calls.h"
+#include "raft/fitness.h"
 #include "raft/fsm.h"
 #include "raft/member.h"
 
@@ -25,7 +26,9 @@ struct member {
     struct calls calls;
     struct roster roster;
     struct member_shape shape;
-    struct pace pace; /* in force */
+    struct pace pace;
+    struct fitness fitness;
+    unsigned told_heartbeat_ms, told_election_ms; /* to the replica */
     struct member_node nodes[MEMBER_PEERS];
     struct member_former formers[MEMBER_PEERS];
     size_t former_count;
@@ -35,7 +38,7 @@ struct member {
     uint64_t peers_at_ms, roster_at_ms, pace_at_ms, view_at_ms;
     uint64_t visible_told;
     unsigned dumps_under_way;
-    bool view_wanted, has_thread, has_peers, is_closing, is_halted;
+    bool view_wanted, is_stopping, has_thread, has_peers, is_closing, is_halted;
     _Atomic uint64_t turned_ms;
 };
 

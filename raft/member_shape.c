@@ -1,4 +1,5 @@
-/* The doing of what the pure rooms decide: the roster's changes, the pace.
+/* The doing of what the pure rooms decide: the roster's changes, the pace, and whether
+ * this node should lead.
  *
  * The roster is asked ten times a second while this node leads; a change that
  * cannot be made now is simply decided again. The pace is looked at once a second:
@@ -112,7 +113,37 @@ static void keep_pace(struct member *member, const struct replica_view *view)
               LOG_U64("election_ms", wanted.election_ms),
               LOG_U64("round_trip_ms", round_trip_ms));
     member->pace = wanted;
-    replica_times(member->replica, wanted.heartbeat_ms, wanted.election_ms);
+}
+
+/* Who is not fit waits longer before it calls an election, and does not lead for long. */
+static void keep_fit(struct member *member, const struct replica_view *view,
+                     uint64_t now_ms)
+{
+    bool is_leader = view->state == REPLICA_LEADER;
+    const struct fitness_news news = {.is_leader = is_leader,
+                                      .is_stopping = member->is_stopping,
+                                      .disk_wait_ms = view->disk_wait_ms,
+                                      .election_ms = member->pace.election_ms,
+                                      .transfers =
+                                          replica_counters(member->replica)->transfers};
+    struct fitness_advice advice = fitness_next(&member->fitness, &news, now_ms);
+
+    /* A leader steps down by the same timeout: it has no handicap. */
+    unsigned election_ms = member->pace.election_ms * (is_leader ? 1 : advice.handicap);
+    if (election_ms != member->told_election_ms ||
+        member->pace.heartbeat_ms != member->told_heartbeat_ms) {
+        member->told_heartbeat_ms = member->pace.heartbeat_ms;
+        member->told_election_ms = election_ms;
+        replica_times(member->replica, member->pace.heartbeat_ms, election_ms);
+    }
+    if (!advice.hand_over)
+        return;
+    enum result result = replica_transfer(member->replica, 0);
+    log_event(result == GW_OK ? LOG_INFO : LOG_WARN, "member",
+              result == GW_OK ? "leadership is handed over"
+                              : "leadership cannot be handed over",
+              LOG_STR("since", advice.why), LOG_STR("result", result_text(result)),
+              LOG_U64("disk_wait_ms", view->disk_wait_ms));
 }
 
 void member_shape_tick(struct member *member, uint64_t now_ms)
@@ -124,12 +155,13 @@ void member_shape_tick(struct member *member, uint64_t now_ms)
     if (member->is_halted || (!is_roster_due && !is_pace_due))
         return;
     replica_view(member->replica, &view);
-    if (is_roster_due) {
-        member->roster_at_ms = now_ms;
-        keep_roster(member, &view, now_ms);
-    }
     if (is_pace_due) {
         member->pace_at_ms = now_ms;
         keep_pace(member, &view);
+    }
+    if (is_roster_due) {
+        member->roster_at_ms = now_ms;
+        keep_roster(member, &view, now_ms);
+        keep_fit(member, &view, now_ms);
     }
 }

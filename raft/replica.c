@@ -416,7 +416,10 @@ void replica_tick(struct replica *replica, uint64_t now_ms)
     replica_set_now(replica, now_ms);
     forgive_stall(replica);
     send_expire_transfers(replica);
-    if (replica->now_ms - replica->last_tick_ms >= replica->options.heartbeat_ms) {
+    /* A leader sends with it; who follows only looks at its timer, and the finer the
+     * sooner a dead leader is noticed. */
+    unsigned every = is_leading(replica) ? replica->options.heartbeat_ms : 0;
+    if (replica->now_ms - replica->last_tick_ms >= every) {
         replica->last_tick_ms = replica->now_ms;
         if (is_leading(replica))
             read_before_heartbeats(replica); /* libraft's carry the round too */
@@ -524,6 +527,10 @@ void replica_view(const struct replica *replica, struct replica_view *ret_view)
     view.is_ready = replica->is_ready;
     view.leader_heard_ms = replica->leader_heard_ms;
     view.quorum_heard_ms = is_leading(replica) ? read_quorum_heard(replica) : 0;
+    if (!list_is_empty(&replica->jobs))
+        view.disk_wait_ms =
+            replica->now_ms -
+            container_of(replica->jobs.next, struct io_job, outstanding)->asked_ms;
     view.conf_index = conf_index_of(raft);
     for (unsigned i = 0; i < raft->configuration.n && i < CONF_SERVERS_LIMIT; i++) {
         const struct raft_server *server = &raft->configuration.servers[i];

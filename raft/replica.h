@@ -133,6 +133,7 @@ struct replica_view {
         is_ready; /* leader: knows all its predecessors committed; writes and reads go on */
     uint64_t leader_heard_ms; /* when this node last heard the leader (its own clock) */
     uint64_t quorum_heard_ms; /* leader: when a quorum last answered */
+    uint64_t disk_wait_ms;    /* how long the oldest write to the disk has waited */
     unsigned server_count;
     struct replica_server servers[32];
     uint64_t conf_index;
@@ -141,8 +142,8 @@ void replica_view(const struct replica *replica, struct replica_view *ret_view);
 
 struct replica_counters { /* all only ever rise */
     uint64_t gathered;    /* messages that went with another */
-    uint64_t messages_in, messages_out, malformed, gated, dumps_sent, dumps_installed,
-        snapshots_taken, guard_hits[GUARD_COUNT], proposals, elections;
+    uint64_t messages_in, messages_out, malformed, gated, transfers, dumps_sent,
+        dumps_installed, snapshots_taken, guard_hits[GUARD_COUNT], proposals, elections;
 };
 const struct replica_counters *replica_counters(const struct replica *replica);
 

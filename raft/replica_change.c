@@ -227,6 +227,8 @@ enum result replica_transfer(struct replica *replica, uint64_t id)
     rv = raft_transfer(&replica->raft, &replica->transfer, id, transfer_done);
     if (rv != 0)
         replica->is_transferring = false;
+    else
+        replica->counters.transfers++;
     replica_after(replica);
     return rv == 0 ? GW_OK : rv == RAFT_NOTLEADER ? GW_NOT_LEADER : GW_NOT_FOUND;
 }

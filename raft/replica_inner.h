@@ -43,6 +43,7 @@ struct io_job {
     struct store_entry *entries;    /* owned; bytes borrowed from libraft */
     struct raft_configuration conf; /* snapshot's */
     bool is_take;
+    uint64_t asked_ms;
 };
 
 struct outgoing {

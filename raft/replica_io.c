@@ -28,6 +28,7 @@ static struct io_job *job_new(struct replica *replica, enum store_job_type type)
         abort();
     job->job.type = type;
     job->job.owner = job;
+    job->asked_ms = replica->now_ms;
     raft_configuration_init(&job->conf);
     list_append(&replica->jobs, &job->outstanding);
     return job;

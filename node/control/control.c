@@ -114,7 +114,7 @@ void control_worker_drained(struct control *control, unsigned worker)
 {
     (void)worker;
     if (++control->drained_workers >= control->side.workers && control->is_draining)
-        control_end(control, GW_OK, "");
+        drain_finish(control);
 }
 
 /* ---- news ---- */

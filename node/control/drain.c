@@ -6,6 +6,8 @@
 
 #include <signal.h>
 
+#define HANDOVER_MS 2000
+
 static void drain_over(uv_timer_t *timer)
 {
     struct control *control = timer->data;
@@ -14,12 +16,31 @@ static void drain_over(uv_timer_t *timer)
     control_end(control, GW_OK, "");
 }
 
-static void transfer_done(struct control_call *call)
+static bool has_heirs(const struct control *control)
 {
-    if (call->member.result != GW_OK)
-        log_event(LOG_INFO, "control", "leadership not handed over",
-                  LOG_STR("why", result_text(call->member.result)));
-    control_call_free(call);
+    unsigned voters = 0;
+
+    for (unsigned i = 0; control->view != NULL && i < control->view->replica.server_count;
+         i++)
+        voters += control->view->replica.servers[i].role == REPLICA_VOTER;
+    return voters > 1;
+}
+
+static void await_handover(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+
+    if (control_is_leader(control) && has_heirs(control) &&
+        control_now_ms(control) < control->drain_until_ms)
+        return;
+    control_end(control, GW_OK, "");
+}
+
+/* The traffic is gone; leadership goes before the node does. */
+void drain_finish(struct control *control)
+{
+    control->drain_until_ms = control_now_ms(control) + HANDOVER_MS;
+    uv_timer_start(&control->drain_timer, await_handover, 0, 20);
 }
 
 void drain_on_signal(uv_signal_t *handle, int number)
@@ -38,11 +59,10 @@ void drain_on_signal(uv_signal_t *handle, int number)
     if (control->options.stopping != NULL)
         control->options.stopping(control->options.owner);
     control_status_send(control);
-    if (control_is_leader(control) && control->view->replica.server_count > 1)
-        control_call(control, MEMBER_TRANSFER, (struct slice){0}, 0, 0, transfer_done,
-                     NULL);
+    if (control->member != NULL)
+        member_stopping(control->member);
     if (!control->has_side) {
-        control_end(control, GW_OK, "");
+        drain_finish(control);
         return;
     }
     control->side.drain(control->side.owner, delay_ms, control->options.drain_wait_ms);

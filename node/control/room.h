@@ -111,6 +111,7 @@ struct control {
     uv_signal_t term, interrupt, hangup;
     uint64_t started_ms;
     unsigned drained_workers;
+    uint64_t drain_until_ms;
     bool is_started, is_draining, is_ending, is_halted, is_announced, is_removed;
     bool has_told_record; /* the node's own record is as gwd.yaml says */
     bool is_telling;
@@ -137,6 +138,7 @@ void control_end(struct control *control, enum result result, const char *why);
 void control_place(struct control *control);
 
 /* drain.c */
+void drain_finish(struct control *control); /* all workers have drained */
 void drain_on_signal(uv_signal_t *handle, int number);
 void drain_on_hangup(uv_signal_t *handle, int number);
 

@@ -195,6 +195,35 @@ static void a_follower_that_was_stopped_still_knows_its_leader(void **state)
     cluster_deinit(&c);
 }
 
+static void a_leader_whose_disk_stalls_is_seen_waiting_and_can_hand_over(void **state)
+{
+    struct cluster c;
+
+    (void)state;
+    cluster_init(&c, 3);
+    cluster_open(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    cluster_settle(&c);
+    uint64_t old = cluster_leader(&c);
+    struct member_node *node = &c.nodes[old];
+    node->is_stalled = true;
+    assert_int_equal(propose_put(&c, old, "route/a", "2"), GW_OK);
+    cluster_run(&c, 3000);
+    /* The others hear it, so nobody else would ever end this. */
+    assert_int_equal(view_of(node).state, REPLICA_LEADER);
+    assert_true(view_of(node).disk_wait_ms >= 3000);
+    assert_int_equal(replica_transfer(node->replica, 0), GW_OK);
+    cluster_run(&c, 1000);
+    assert_int_not_equal(view_of(node).state, REPLICA_LEADER);
+    uint64_t leader = cluster_leader(&c);
+    assert_int_not_equal(leader, old);
+    assert_int_equal(cluster_put(&c, "route/b", "3"), GW_OK);
+    node->is_stalled = false;
+    cluster_settle(&c);
+    assert_true(node_has(node, "route/b", "3"));
+    cluster_deinit(&c);
+}
+
 static void other_times_are_obeyed_at_once(void **state)
 {
     struct cluster c;
@@ -222,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_leader_that_is_cut_off_stops_within_two_elections),
         cmocka_unit_test(a_node_that_comes_back_does_not_raise_the_term),
         cmocka_unit_test(a_follower_that_was_stopped_still_knows_its_leader),
+        cmocka_unit_test(a_leader_whose_disk_stalls_is_seen_waiting_and_can_hand_over),
         cmocka_unit_test(other_times_are_obeyed_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,7 @@ struct member_node {
     struct store *store;
     struct replica *replica;
     bool is_up, is_cut; /* cut: its messages are lost, both ways */
+    bool is_stalled;    /* its disk takes its time */
     struct fsm fsm;
     unsigned replies;
     enum result last_result;
@@ -230,7 +231,8 @@ static inline void cluster_step_stores(struct cluster *cluster)
         struct member_node *node = &cluster->nodes[i];
         uint64_t next;
 
-        if (node->is_up && store_step(node->store, cluster->now_ms * 1000, &next))
+        if (node->is_up && !node->is_stalled &&
+            store_step(node->store, cluster->now_ms * 1000, &next))
             replica_completed(node->replica, cluster->now_ms);
     }
 }
