@@ -45,7 +45,7 @@ static void check_raft(struct decode *decode, const void *object, const struct v
         decode_error(decode, value, "heartbeat", "out_of_bounds",
                      "5 heartbeats are longer than the profile's election timeout; set "
                      "electionTimeout to %llums or more",
-                     (unsigned long long)(5 * heartbeat));
+                     5ull * heartbeat);
 }
 SCHEMA(raft_schema, struct cluster_raft, "raft", .fields = raft_fields,
        .check = check_raft);

@@ -113,11 +113,11 @@ static struct shelf_body *own_body(struct shelf *shelf)
     if (old != NULL && !is_shared(&old->references)) {
         if (count < old->page_capacity)
             return old;
-        body = realloc(old, sizeof *body + capacity * sizeof body->pages[0]);
+        body = realloc(old, sizeof *body + capacity * sizeof(struct page *));
         if (body == NULL)
             return NULL;
     } else {
-        body = malloc(sizeof *body + capacity * sizeof body->pages[0]);
+        body = malloc(sizeof *body + capacity * sizeof(struct page *));
         if (body == NULL)
             return NULL;
         atomic_init(&body->references, 1);
@@ -156,7 +156,7 @@ static struct page *own_page(struct shelf_body *body, size_t at)
 static void insert_page(struct shelf_body *body, size_t at, struct page *page)
 {
     memmove(&body->pages[at + 1], &body->pages[at],
-            (body->page_count - at) * sizeof body->pages[0]);
+            (body->page_count - at) * sizeof(struct page *));
     body->pages[at] = page;
     body->page_count++;
 }
@@ -307,7 +307,7 @@ bool shelf_remove(struct shelf *shelf, uint64_t order, enum kind kind, struct sl
     page_unref(page);
     body->page_count--;
     memmove(&body->pages[place.page], &body->pages[place.page + 1],
-            (body->page_count - place.page) * sizeof body->pages[0]);
+            (body->page_count - place.page) * sizeof(struct page *));
     return true;
 }
 

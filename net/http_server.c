@@ -13,7 +13,6 @@
  * call->connection is NULL and the answer goes nowhere. */
 #include "net/http_server_private.h"
 
-
 #include <stdlib.h>
 #include <unistd.h>
 

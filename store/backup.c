@@ -134,7 +134,7 @@ enum result backup_check(struct slice file, struct backup *ret_backup, struct er
     backup.dump = slice_from(file, head_size);
     if (backup.dump.size < size)
         return error_set(err, GW_DAMAGED, "is cut short: %zu of %llu bytes are there",
-                         file.size, (unsigned long long)(head_size + size));
+                         file.size, (unsigned long long)head_size + size);
     if (backup.dump.size > size)
         return error_set(err, GW_DAMAGED, "is damaged: there are %llu bytes behind its end",
                          (unsigned long long)(backup.dump.size - size));

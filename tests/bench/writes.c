@@ -291,6 +291,8 @@ static void run(void)
     for (char *t = strtok_r(list, ",", &rest); t != NULL && target_count < 8;
          t = strtok_r(NULL, ",", &rest))
         targets[target_count++] = t;
+    if (target_count == 0)
+        die("no target");
     for (unsigned i = 0; i < options.connections; i++) {
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
         connections[i].fd = dial(targets[i % target_count]);

@@ -10,8 +10,14 @@ lab wan all delay 10ms jitter 1ms
 cluster_start 5 || exit 1
 basic | apply 1 >/dev/null && wait_until 10 all_serve /hello || not_ok "all five serve over links of 20 ms"
 
-connect_ms() { at 1 curl -sk -o /dev/null --max-time 2 -w '%{time_connect}' "https://${address[$1]}:7000" | awk '{ printf "%d", $1 * 1000 }'; }
-check "a link between regions is as slow as asked" [ "$(connect_ms 3)" -ge 18 ]
+# A bare connect: a TLS handshake with a stranger ends in a refusal, of which curl times nothing.
+connect_ms() {
+    at 1 bash -c 'begun=${EPOCHREALTIME/[.,]/}; exec 3<>"/dev/tcp/$0/7000" && echo $(((${EPOCHREALTIME/[.,]/} - begun) / 1000))' "${address[$1]}"
+}
+median_ms() { for _ in 1 2 3 4 5; do connect_ms "$1"; done | sort -n | sed -n 3p; } # one may be cut short by chance
+took=$(median_ms 3)
+note "connected to another region in $took ms"
+check "a link between regions is as slow as asked" [ "$took" -ge 18 ]
 check "one inside of a region is not" [ "$(connect_ms 2)" -lt 18 ]
 
 # The leader's region is the one that is lost: the harder case, since the others must elect first.
