@@ -60,6 +60,8 @@ static void update_raft(struct control *control)
         none, control->nodes.state.digest & ((1ull << 52) - 1));
     total(control, "gw_raft_elections_total", "Elections begun by this node.", none,
           counters->elections);
+    total(control, "gw_raft_transfers_total", "Times this node handed leadership over.",
+          none, counters->transfers);
     total(control, "gw_raft_proposals_total", "Entries proposed by this node.", none,
           counters->proposals);
     total(control, "gw_raft_messages_received_total", "Raft messages in.", none,

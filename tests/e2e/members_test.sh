@@ -72,6 +72,15 @@ check "the metric counts it" witness_counted
 expect 0 "and back" gw 1 cluster role ap-1 auto
 check "its Listener is open again" wait_until 10 serves 3 /hello
 
+# What the API says to nonsense.
+raw() { curl -s -o "$dir/out" --max-time 5 --unix-socket "${data[1]}/admin.sock" -w '%{http_code}' "$@"; }
+check "a role that is none: 422" [ "$(raw -X PATCH -d '{"role":"king"}' http://x/v1/cluster/members/us-1)" = 422 ]
+says "naming the roles" 'auto, voter, standby or witness'
+check "a body that is no JSON: 400 or 422" grep -qE '^4(00|22)$' <<<"$(raw -X PATCH -d '{role' http://x/v1/cluster/members/us-1)"
+check "no body at all, too" grep -qE '^4(00|22)$' <<<"$(raw -X PATCH http://x/v1/cluster/members/us-1)"
+check "a transfer to a number: 404 or 4xx" grep -qE '^4' <<<"$(raw -X POST -d '{"to":["a"]}' http://x/v1/cluster/transfer)"
+check "a transfer by a list: 400" [ "$(raw -X POST -d '[]' http://x/v1/cluster/transfer)" = 400 ]
+
 # Removal.
 expect 4 "who is not there cannot be removed" gw 1 cluster remove ap-7 --yes
 says "did you mean" "did you mean 'ap-1'" '^next: '
