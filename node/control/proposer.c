@@ -207,7 +207,7 @@ static size_t take_batch(struct proposer *proposer)
         struct write *write = container_of(link, struct write, link);
         if (count > 0 &&
             (count == PROPOSER_BATCH || bytes + write->body.size > PROPOSER_BATCH_BYTES ||
-             write->has_if_match || write->has_if_revision))
+             write->has_if_match || write->has_if_revision || write->needs_visible))
             break;
         list_remove(link);
         list_append(&proposer->checking, link);
