@@ -78,6 +78,10 @@ static const struct option get_options[] = {
     {"--effective", 0, NULL, "With every default, and for a Route the policy in force."},
     {"--revision", 0, "R", "As it was at this revision."},
     {0}};
+static const struct option patch_options[] = {
+    {"--patch", 'p', "JSON", "A merge patch, as {\"spec\": {\"timeout\": \"2s\"}}."},
+    CHANGES,
+    {0}};
 static const struct option history_options[] = {
     {"--limit", 0, "N", "At most so many revisions; 100."}, {0}};
 static const struct option rollback_options[] = {
@@ -180,6 +184,11 @@ const struct command commands[] = {
     {"get", "KIND|all [NAME]", 1, 2, "Print objects.", get_options, run_get},
     {"describe", "KIND NAME", 2, 2, "Print one object for people.", NULL, run_describe},
     {"delete", "KIND NAME…", 2, -1, "Delete objects.", change_options, run_delete},
+    {"set", "KIND NAME FIELD=VALUE…", 3, -1, "Change fields of an object.", change_options,
+     run_set},
+    {"patch", "KIND NAME", 2, 2, "Merge JSON into an object.", patch_options, run_patch},
+    {"edit", "KIND NAME", 2, 2, "Change an object in your editor.", change_options,
+     run_edit},
     {"history", "[KIND [NAME]]", 0, 2, "List what was changed, newest first.",
      history_options, run_history},
     {"rollback", "[KIND NAME]", 0, 2,

@@ -192,6 +192,19 @@ int files_open(struct files *files, const struct invocation *invocation)
     return EXIT_OK;
 }
 
+int files_open_one(struct files *files, const char *path)
+{
+    memset(files, 0, sizeof *files);
+    source_init(&files->source);
+    change_init(&files->change);
+    problems_init(&files->problems);
+    int exit_code = add_file(files, path);
+    files->is_decoded = exit_code == EXIT_OK && !problems_failed(&files->problems);
+    if (files->is_decoded)
+        decode(files);
+    return exit_code;
+}
+
 void files_close(struct files *files)
 {
     change_deinit(&files->change);

@@ -15,6 +15,8 @@ struct files {
 /* Reads every -f. Returns EXIT_OK, or the exit code after a sentence (a file that
  * cannot be read); what is wrong inside them is in `problems`. */
 int files_open(struct files *files, const struct invocation *invocation);
+/* The same of one file alone, in which nothing is filled in. */
+int files_open_one(struct files *files, const char *path);
 void files_close(struct files *files);
 /* Checks what was decoded, what had errors too, against itself and `known`, a catalog of
  * what the cluster holds. NULL: there is none (validate). */
