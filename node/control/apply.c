@@ -95,9 +95,12 @@ static void reply_applied(struct request *request)
     if (write->type == WRITE_PUT || write->type == WRITE_PATCH) {
         const struct resource *resource =
             catalog_get(&request->control->visible->catalog, write->kind, write->name);
-        uint64_t etag = write->changed_count != 0 || resource == NULL
-                            ? write->revision
-                            : resource->mod_revision;
+        /* A repeated request names what it made itself: what is there by now may be
+         * another's. */
+        uint64_t etag =
+            write->changed_count != 0 || write->is_session_known || resource == NULL
+                ? write->revision
+                : resource->mod_revision;
         if (!write->dry_run)
             snprintf(request->etag, sizeof request->etag, "%llu", (unsigned long long)etag);
     }

@@ -78,8 +78,8 @@ static void post_propose(struct proposer *proposer, struct write *write)
     proposer->hooks.post(proposer->hooks.owner, &write->call);
 }
 
-/* Writes without effect at the head of the line have nothing left to wait for
- * but proof that this node still leads: a barrier. */
+/* Writes without effect, refusals among them, at the head of the line have nothing left to
+ * wait for but proof that this node still leads: a barrier. */
 static void settle_noops(struct proposer *proposer)
 {
     for (;;) {
@@ -116,19 +116,40 @@ static void check_run(struct job *job)
     check_batch(job->owner);
 }
 
+/* A refusal that tells of the state is an answer like that of a read: not from what is
+ * in flight and may come to nothing, nor from a node that no longer leads. */
+static bool tells_of_state(const struct write *write)
+{
+    switch (write->result) {
+    case GW_PRECONDITION:
+    case GW_NOT_FOUND:
+    case GW_CONFLICT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void wait_in_line(struct proposer *proposer, struct write *write)
+{
+    write->is_noop = true;
+    list_append(&proposer->in_flight, &write->link);
+    settle_noops(proposer);
+}
+
 static void take_checked(struct proposer *proposer, struct write *write)
 {
     if (write->is_session_known) {
         finish(proposer, write, write->result);
     } else if (proposer->is_rebuilding && write->is_on_tentative) {
         retry(proposer, write);
+    } else if (!write->dry_run && tells_of_state(write)) {
+        wait_in_line(proposer, write);
     } else if (write->result != GW_OK || write->dry_run) {
         write->revision = write->base_revision;
         finish(proposer, write, write->result);
     } else if (write->changed_count == 0) {
-        write->is_noop = true;
-        list_append(&proposer->in_flight, &write->link);
-        settle_noops(proposer);
+        wait_in_line(proposer, write);
     } else {
         post_propose(proposer, write);
     }
@@ -339,7 +360,8 @@ static void proposal_came(struct proposer *proposer, struct write *write)
     if (result == GW_OK) {
         if (!write->is_noop && write->revision > proposer->revision)
             proposer->revision = write->revision;
-        finish(proposer, write, GW_OK);
+        /* One without effect may be a refusal. */
+        finish(proposer, write, write->is_noop ? write->result : GW_OK);
     } else if (result == GW_AGAIN && !write->is_noop) {
         rebuild(proposer, index);
         retry(proposer, write);

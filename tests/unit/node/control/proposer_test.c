@@ -421,6 +421,64 @@ static void an_answered_request_gets_the_same_answer(void **state)
     end();
 }
 
+static struct wish *wish_create(const char *name)
+{
+    struct wish *wish = wish_apply("");
+
+    snprintf(wish->body, sizeof wish->body,
+             "{\"apiVersion\":\"gw/v1\",\"kind\":\"Region\",\"metadata\":{\"name\":\"%s\"},"
+             "\"spec\":{}}",
+             name);
+    wish->write.body = slice_from_string(wish->body);
+    wish->write.type = WRITE_PUT;
+    wish->write.kind = KIND_REGION;
+    wish->write.name = slice_from_string(name);
+    wish->write.if_none_match = true;
+    return wish;
+}
+
+/* Found by jepsen: a read after the refusal still saw nothing. */
+static void a_refusal_waits_for_what_it_rests_on(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION("eu"));
+    struct wish *second = wish_create("eu");
+    submit(first);
+    pass_barrier();
+    submit(second);
+    assert_false(second->done);
+    assert_int_equal(call_count, 1);
+    answer(0, GW_OK, 6, 6);
+    assert_false(second->done);
+    assert_int_equal(calls[0]->type, MEMBER_BARRIER);
+    answer(0, GW_OK, 6, 0);
+    assert_int_equal(second->write.result, GW_PRECONDITION);
+    forget(first);
+    forget(second);
+    end();
+}
+
+static void a_refusal_is_none_when_what_it_rests_on_fails(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION("eu"));
+    struct wish *second = wish_create("eu");
+    submit(first);
+    pass_barrier();
+    submit(second);
+    answer(0, GW_UNKNOWN_OUTCOME, 0, 0);
+    assert_false(second->done);
+    assert_int_equal(call_count, 1);
+    assert_int_equal(calls[0]->type, MEMBER_PROPOSE);
+    answer(0, GW_OK, 8, 8);
+    assert_int_equal(second->write.result, GW_OK);
+    forget(first);
+    forget(second);
+    end();
+}
+
 static void merge_patch_changes_one_field(void **state)
 {
     (void)state;
@@ -469,6 +527,12 @@ static void an_etag_that_moved_on_is_refused(void **state)
     delete->write.has_if_match = true;
     delete->write.if_match = 3;
     submit(delete);
+    /* It tells of the state, so this node has to lead still. */
+    assert_false(delete->done);
+    assert_int_equal(call_count, 1);
+    assert_int_equal(calls[0]->type, MEMBER_BARRIER);
+    answer(0, GW_OK, 6, 0);
+    assert_true(delete->done);
     assert_int_equal(delete->write.result, GW_PRECONDITION);
     assert_int_equal(call_count, 0);
     forget(first);
@@ -490,6 +554,8 @@ int main(void)
         cmocka_unit_test(a_dry_run_is_checked_and_nothing_more),
         cmocka_unit_test(lost_leadership_sends_the_waiting_elsewhere),
         cmocka_unit_test(an_answered_request_gets_the_same_answer),
+        cmocka_unit_test(a_refusal_waits_for_what_it_rests_on),
+        cmocka_unit_test(a_refusal_is_none_when_what_it_rests_on_fails),
         cmocka_unit_test(merge_patch_changes_one_field),
         cmocka_unit_test(an_etag_that_moved_on_is_refused),
     };
