@@ -57,10 +57,12 @@ static void bash(void)
     next_words("cluster token ", ' ');
     printf("' ;;\n  context) list='");
     next_words("context ", ' ');
-    printf("' ;;\n  get|describe|delete|schema|set|patch|edit|history|rollback|watch) list='");
+    printf(
+        "' ;;\n  get|describe|delete|schema|set|patch|edit|history|rollback|watch) list='");
     kinds();
     printf("' ;;\n");
-    printf("  'get '*|'describe '*|'delete '*|'set '*|'patch '*|'edit '*|'history '*|'rollback '*) list=$(gwctl get \"${words##* }\" -o name "
+    printf("  'get '*|'describe '*|'delete '*|'set '*|'patch '*|'edit '*|'history "
+           "'*|'rollback '*) list=$(gwctl get \"${words##* }\" -o name "
            "--timeout 300ms "
            "2>/dev/null | sed 's,.*/,,') ;;\n");
     for (const struct command *command = commands; command->words != NULL; command++) {
