@@ -181,6 +181,13 @@ static void drop_tentative(struct proposer *proposer)
     proposer->tentative = NULL;
 }
 
+/* What is in flight has no revisions yet that such a write could name: it is checked
+ * against what is visible, as the first of its batch. */
+static bool names_revisions(const struct write *write)
+{
+    return write->has_if_match || write->has_if_revision || write->needs_visible;
+}
+
 /* Sees to it that there is a tentative edition for the head of the queue. False: wait. */
 static bool make_base(struct proposer *proposer, const struct write *write)
 {
@@ -203,9 +210,7 @@ static bool make_base(struct proposer *proposer, const struct write *write)
         proposer->tentative = edition_tentative(visible);
     if (proposer->tentative == NULL)
         return false; /* no memory: with the next news of what is visible */
-    /* What is in flight has no revisions yet that a precondition could name. */
-    return !proposer->tentative->is_tentative ||
-           !(write->has_if_match || write->has_if_revision || write->needs_visible);
+    return !proposer->tentative->is_tentative || !names_revisions(write);
 }
 
 static void ask_barrier(struct proposer *proposer)
@@ -218,8 +223,7 @@ static void ask_barrier(struct proposer *proposer)
     proposer->hooks.post(proposer->hooks.owner, &proposer->barrier);
 }
 
-/* From the queue: what can be checked in one go. Preconditions on revisions go first or
- * wait, as those before them have none yet. */
+/* From the queue: what can be checked in one go. */
 static size_t take_batch(struct proposer *proposer)
 {
     size_t count = 0, bytes = 0;
@@ -228,7 +232,7 @@ static size_t take_batch(struct proposer *proposer)
         struct write *write = container_of(link, struct write, link);
         if (count > 0 &&
             (count == PROPOSER_BATCH || bytes + write->body.size > PROPOSER_BATCH_BYTES ||
-             write->has_if_match || write->has_if_revision || write->needs_visible))
+             names_revisions(write)))
             break;
         list_remove(link);
         list_append(&proposer->checking, link);
@@ -347,8 +351,14 @@ static void proposal_came(struct proposer *proposer, struct write *write)
 
     list_remove(&write->link);
     write->is_call_out = false;
-    buffer_reset(&write->detail);
-    buffer_append_slice(&write->detail, buffer_slice(&call->reply));
+    /* The barrier of one without effect has nothing to say, unless it fails: then what the
+     * check said is no longer the answer. */
+    if (!write->is_noop || result != GW_OK) {
+        buffer_reset(&write->detail);
+        buffer_append_slice(&write->detail, buffer_slice(&call->reply));
+    }
+    if (write->is_noop && result != GW_OK)
+        write->err = ERROR_NONE;
     if (write->is_noop)
         write->revision = proposer->revision > write->base_revision ? proposer->revision
                                                                     : write->base_revision;

@@ -479,6 +479,64 @@ static void a_refusal_is_none_when_what_it_rests_on_fails(void **state)
     end();
 }
 
+static struct wish *wish_stale(void)
+{
+    return wish_apply("{\"objects\":[{\"apiVersion\":\"gw/v1\",\"kind\":\"Region\","
+                      "\"metadata\":{\"name\":\"us\"},\"spec\":{}}],\"preconditions\":"
+                      "[{\"kind\":\"Region\",\"name\":\"eu\",\"revision\":\"5\"}]}");
+}
+
+static void a_refusal_still_says_what_it_rests_on(void **state)
+{
+    struct command_detail detail;
+
+    (void)state;
+    begin();
+    struct wish *stale = wish_stale();
+    submit(stale);
+    pass_barrier();
+    assert_int_equal(calls[0]->type, MEMBER_BARRIER);
+    answer(0, GW_OK, 6, 0);
+    assert_int_equal(stale->write.result, GW_PRECONDITION);
+    assert_true(command_detail_unpack(buffer_slice(&stale->write.detail), &detail));
+    assert_int_equal(detail.key_listed, 1);
+    assert_true(slice_equal(detail.keys[0], SLICE("region/eu")));
+    forget(stale);
+
+    /* Without proof it is no refusal, and says nothing of one. */
+    stale = wish_stale();
+    submit(stale);
+    answer(0, GW_NO_QUORUM, 0, 0);
+    assert_int_equal(stale->write.result, GW_NO_QUORUM);
+    assert_string_equal(stale->write.err.text, result_text(GW_NO_QUORUM));
+    assert_false(command_detail_unpack(buffer_slice(&stale->write.detail), &detail) &&
+                 detail.key_listed > 0);
+    forget(stale);
+    end();
+}
+
+/* Six at once, each made from what is visible, must not all be taken. */
+static void what_names_revisions_waits_until_those_before_are_visible(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION("eu")), *second = wish_apply(REGION("us"));
+    second->write.needs_visible = true;
+    proposer_submit(&proposer, &first->write);
+    proposer_submit(&proposer, &second->write);
+    pass_barrier();
+    assert_int_equal(call_count, 1);
+    answer(0, GW_OK, 6, 6);
+    assert_int_equal(call_count, 0); /* committed is not visible */
+    become_visible(first, 6);
+    assert_int_equal(call_count, 1);
+    answer(0, GW_OK, 7, 7);
+    assert_int_equal(second->write.result, GW_OK);
+    forget(first);
+    forget(second);
+    end();
+}
+
 static void merge_patch_changes_one_field(void **state)
 {
     (void)state;
@@ -554,6 +612,8 @@ int main(void)
         cmocka_unit_test(a_dry_run_is_checked_and_nothing_more),
         cmocka_unit_test(lost_leadership_sends_the_waiting_elsewhere),
         cmocka_unit_test(an_answered_request_gets_the_same_answer),
+        cmocka_unit_test(a_refusal_still_says_what_it_rests_on),
+        cmocka_unit_test(what_names_revisions_waits_until_those_before_are_visible),
         cmocka_unit_test(a_refusal_waits_for_what_it_rests_on),
         cmocka_unit_test(a_refusal_is_none_when_what_it_rests_on_fails),
         cmocka_unit_test(merge_patch_changes_one_field),
