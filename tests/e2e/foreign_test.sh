@@ -18,8 +18,8 @@ check "and are two" [ "$(cluster_of 1)" != "$(cluster_of 2)" ]
 # At the peer port: the link is closed, counted, and the log says why.
 refused() { metric 1 gw_link_refused_total; }
 before=$(refused)
-{ sleep 2; } | timeout 10 openssl s_client -connect "127.0.0.1:${peer[1]}" -alpn gw-peer -tls1_3 -cert "${data[2]}/node.pem" \
-    -key "${data[2]}/node.key" -CAfile "${data[1]}/ca.pem" >"$dir/out" 2>"$dir/err"
+timeout 10 openssl s_client -ign_eof -connect "127.0.0.1:${peer[1]}" -alpn gw-peer -tls1_3 -cert "${data[2]}/node.pem" \
+    -key "${data[2]}/node.key" -CAfile "${data[1]}/ca.pem" >"$dir/out" 2>"$dir/err" </dev/null
 says "a node of the other cluster is refused in the handshake" 'alert'
 more_refused() { [ "$(refused)" -gt "$before" ]; }
 check "it is counted" wait_until 5 more_refused

@@ -81,7 +81,8 @@ run_sim() { # PRESET ARGUMENTS...
 
 # One story after the other: they measure time, and two cores are few.
 run_stories() { # PRESET FOLDER
-    { find "tests/$2" -maxdepth 1 -type f -perm -u+x \( -name '*_test' -o -name '*_test.sh' \)
+    # By name alone: one that lacks the right to run fails, rather than being passed over.
+    { find "tests/$2" -maxdepth 1 -type f -name '*_test.sh'
       programs_in "build/$1/tests/$2" | grep '_test$'; } | sort | grep . >"$results/programs" || { result "skip $2: no stories yet"; return; }
     [ -x "build/$1/bin/gwd" ] || { result "skip $2: gwd is not there yet"; return; }
     while read -r program; do
