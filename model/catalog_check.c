@@ -200,36 +200,36 @@ static bool is_told(const struct check *check, const struct resource *resource,
     return false;
 }
 
+/* `list` of the spec, `word` of the message: "endpoints", "endpoint". */
+static void check_region_given(struct check *check, const struct resource *resource,
+                               const char *list, const char *word, size_t place_in_list,
+                               struct slice name, struct slice region)
+{
+    char object[OBJECT_SIZE], path[64];
+
+    snprintf(path, sizeof path, "spec.%s[%zu]", list, place_in_list);
+    if (region.size > 0 || is_told(check, resource, path))
+        return;
+    struct problem place = place_of(check, resource, path, object, sizeof object);
+    problems_add(check->problems, &place, "required",
+                 "%s %s %.*s: region is required, since %zu Regions exist", object, word,
+                 SLICE_ARG(name), catalog_count(check->after, KIND_REGION));
+}
+
 static void check_endpoint_regions(struct check *check, const struct resource *resource)
 {
-    size_t regions = catalog_count(check->after, KIND_REGION);
-    if (regions < 2)
-        return;
     const struct service_spec *service = resource->service;
-    char object[OBJECT_SIZE], path[64];
+
+    if (catalog_count(check->after, KIND_REGION) < 2)
+        return;
     for (size_t i = 0; i < service->endpoints.count; i++) {
         const struct endpoint_spec *endpoint = &service->endpoints.items[i];
-        if (endpoint->region.size > 0)
-            continue;
-        snprintf(path, sizeof path, "spec.endpoints[%zu]", i);
-        if (is_told(check, resource, path))
-            continue;
-        struct problem place = place_of(check, resource, path, object, sizeof object);
-        problems_add(check->problems, &place, "required",
-                     "%s endpoint %.*s: region is required, since %zu Regions exist",
-                     object, SLICE_ARG(endpoint->name), regions);
+        check_region_given(check, resource, "endpoints", "endpoint", i, endpoint->name,
+                           endpoint->region);
     }
     for (size_t i = 0; i < service->dns.count; i++) {
         const struct service_dns *dns = &service->dns.items[i];
-        if (dns->region.size > 0)
-            continue;
-        snprintf(path, sizeof path, "spec.dns[%zu]", i);
-        if (is_told(check, resource, path))
-            continue;
-        struct problem place = place_of(check, resource, path, object, sizeof object);
-        problems_add(check->problems, &place, "required",
-                     "%s dns %.*s: region is required, since %zu Regions exist", object,
-                     SLICE_ARG(dns->name), regions);
+        check_region_given(check, resource, "dns", "dns", i, dns->name, dns->region);
     }
 }
 

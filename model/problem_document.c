@@ -2,17 +2,9 @@
  * sentence and the lists are this call's. */
 #include "model/problem_document.h"
 
-#include <stdio.h>
+#include "base/problem_head.h"
 
-/* "Not found" of "not found". */
-static void emit_title(struct emit *emit, enum result code)
-{
-    char title[64];
-    snprintf(title, sizeof title, "%s", result_text(code));
-    if (title[0] >= 'a' && title[0] <= 'z')
-        title[0] = (char)(title[0] - 'a' + 'A');
-    emit_cstring(emit, title);
-}
+#include <stdio.h>
 
 unsigned problem_write(struct buffer *out, const struct error *err,
                        const struct problem_extra *extra)
@@ -20,21 +12,16 @@ unsigned problem_write(struct buffer *out, const struct error *err,
     enum result code = err->code == GW_OK ? GW_FAILED : err->code;
     unsigned status = (unsigned)result_http_status(code);
     struct emit emit;
-    char type[64];
+    char title[64];
 
-    snprintf(type, sizeof type, "urn:quorumgate:%s", result_word(code));
+    /* "Not found" of "not found". */
+    snprintf(title, sizeof title, "%s", result_text(code));
+    if (title[0] >= 'a' && title[0] <= 'z')
+        title[0] = (char)(title[0] - 'a' + 'A');
     emit_init(&emit, out, false);
     emit_object(&emit);
-    emit_key(&emit, "type");
-    emit_cstring(&emit, type);
-    emit_key(&emit, "title");
-    emit_title(&emit, code);
-    emit_key(&emit, "status");
-    emit_u64(&emit, status);
-    emit_key(&emit, "code");
-    emit_cstring(&emit, result_word(code));
-    emit_key(&emit, "detail");
-    emit_cstring(&emit, err->text[0] != '\0' ? err->text : result_text(code));
+    problem_head_emit(&emit, slice_from_string(title), status, code,
+                      err->text[0] != '\0' ? err->text : result_text(code));
     emit_key(&emit, "errors");
     if (extra != NULL && extra->problems != NULL) {
         problems_emit(extra->problems, &emit, false);

@@ -2,8 +2,8 @@
  * which the requests came. */
 #include "net/http_server_private.h"
 
-#include "base/emit.h"
 #include "base/instant.h"
+#include "base/problem_head.h"
 
 #include <stdlib.h>
 
@@ -203,21 +203,10 @@ void http_write_problem(struct buffer *out, unsigned status, enum result code,
                         const char *detail)
 {
     struct emit emit;
-    char type[64];
 
-    snprintf(type, sizeof type, "urn:quorumgate:%s", result_word(code));
     emit_init(&emit, out, false);
     emit_object(&emit);
-    emit_key(&emit, "type");
-    emit_cstring(&emit, type);
-    emit_key(&emit, "title");
-    emit_string(&emit, http_status_text(status));
-    emit_key(&emit, "status");
-    emit_u64(&emit, status);
-    emit_key(&emit, "code");
-    emit_cstring(&emit, result_word(code));
-    emit_key(&emit, "detail");
-    emit_cstring(&emit, detail);
+    problem_head_emit(&emit, http_status_text(status), status, code, detail);
     emit_key(&emit, "errors");
     emit_array(&emit);
     emit_array_end(&emit);

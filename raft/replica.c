@@ -484,6 +484,19 @@ void replica_link(struct replica *replica, uint64_t id, bool up)
         peer_end_transfer(peer);
 }
 
+/* What was handed to the core may yet come true. */
+static void leave_unknown(struct replica *replica)
+{
+    list_each (&replica->submitted, link) {
+        proposal_end(replica, container_of(link, struct proposal, link),
+                     GW_UNKNOWN_OUTCOME);
+    }
+    list_each (&replica->answered, link) {
+        proposal_end(replica, container_of(link, struct proposal, link),
+                     GW_UNKNOWN_OUTCOME);
+    }
+}
+
 void replica_halt(struct replica *replica)
 {
     if (replica->is_halted)
@@ -493,14 +506,7 @@ void replica_halt(struct replica *replica)
     send_close(replica);
     fail_waiting(replica, GW_HALTED);
     read_fail_all(replica, GW_HALTED);
-    list_each (&replica->submitted, link) {
-        proposal_end(replica, container_of(link, struct proposal, link),
-                     GW_UNKNOWN_OUTCOME);
-    }
-    list_each (&replica->answered, link) {
-        proposal_end(replica, container_of(link, struct proposal, link),
-                     GW_UNKNOWN_OUTCOME);
-    }
+    leave_unknown(replica);
     replica_after(replica);
 }
 
@@ -637,14 +643,7 @@ void replica_close(struct replica *replica)
     raft_close(&replica->raft, NULL);
     fail_waiting(replica, GW_NOT_LEADER);
     read_fail_all(replica, GW_CLOSED);
-    list_each (&replica->submitted, link) {
-        proposal_end(replica, container_of(link, struct proposal, link),
-                     GW_UNKNOWN_OUTCOME);
-    }
-    list_each (&replica->answered, link) {
-        proposal_end(replica, container_of(link, struct proposal, link),
-                     GW_UNKNOWN_OUTCOME);
-    }
+    leave_unknown(replica);
     reply_all(replica);
     for (struct list_link *link; (link = list_take_first(&replica->abandoned)) != NULL;)
         free(container_of(link, struct proposal, link));

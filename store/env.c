@@ -260,11 +260,7 @@ static enum result check_identity(struct env *env, const struct env_options *opt
     result = env_begin_write(env, &txn);
     if (result != GW_OK)
         return error_set(err, result, "write '%s/data.mdb'", env->dir);
-    result = txn_put(txn, ENV_META, SLICE("format"), SLICE(FORMAT));
-    if (result == GW_OK)
-        result = txn_commit(txn);
-    else
-        txn_abort(txn);
+    result = txn_end(txn, txn_put(txn, ENV_META, SLICE("format"), SLICE(FORMAT)));
     if (result == GW_OK)
         result = env_sync(env);
     if (result != GW_OK)

@@ -55,6 +55,14 @@ enum result env_begin_write(struct env *env, struct txn **ret_txn);
 enum result txn_commit(struct txn *txn);
 /* Ends a read, or drops a write. NULL is fine. */
 void txn_abort(struct txn *txn);
+/* Commits what went well, drops the rest; tells which. */
+static inline enum result txn_end(struct txn *txn, enum result result)
+{
+    if (result == GW_OK)
+        return txn_commit(txn);
+    txn_abort(txn);
+    return result;
+}
 /* Makes the last commit durable. */
 enum result env_sync(struct env *env);
 

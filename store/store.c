@@ -167,12 +167,7 @@ enum result store_load(struct store *store, struct store_boot *ret_boot, struct 
     if (ret_boot->entry_count > 0 && last < ret_boot->label.index) {
         result = env_begin_write(store->options.env, &txn);
         if (result == GW_OK) {
-            result = txn_clear(txn, ENV_LOG);
-            if (result == GW_OK) {
-                result = txn_commit(txn);
-            } else {
-                txn_abort(txn);
-            }
+            result = txn_end(txn, txn_clear(txn, ENV_LOG));
         }
         if (result == GW_OK)
             result = env_sync(store->options.env);

@@ -48,13 +48,9 @@ static enum result make_store(struct founding *founding, struct error *err)
     if (env_open(&env_options, &env, err) != GW_OK)
         goto out;
     enum result result = env_begin_write(env, &txn);
-    if (result == GW_OK) {
-        result = meta_cluster_put(txn, slice_from_string(founding->made->cluster_id));
-        if (result == GW_OK)
-            result = txn_commit(txn);
-        else
-            txn_abort(txn);
-    }
+    if (result == GW_OK)
+        result = txn_end(
+            txn, meta_cluster_put(txn, slice_from_string(founding->made->cluster_id)));
     if (result != GW_OK) {
         error_set(err, result, "write the store: %s", result_text(result));
         goto out;

@@ -207,10 +207,7 @@ static enum result make_store(const struct offline_options *options,
         result = meta_cluster_put(txn, slice_from_string(made->cluster_id));
         if (result == GW_OK)
             result = meta_epoch_put(txn, epoch);
-        if (result == GW_OK)
-            result = txn_commit(txn);
-        else
-            txn_abort(txn);
+        result = txn_end(txn, result);
     }
     if (result == GW_OK)
         result = env_sync(env);

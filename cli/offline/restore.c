@@ -182,13 +182,8 @@ static enum result make_store(struct restoring *restoring, struct error *err)
         env_open(&env_options, &env, err) != GW_OK)
         goto out;
     enum result result = env_begin_write(env, &txn);
-    if (result == GW_OK) {
-        result = write_state(restoring, txn, &records, conf);
-        if (result == GW_OK)
-            result = txn_commit(txn);
-        else
-            txn_abort(txn);
-    }
+    if (result == GW_OK)
+        result = txn_end(txn, write_state(restoring, txn, &records, conf));
     if (result == GW_OK)
         result = env_sync(env);
     if (result != GW_OK)

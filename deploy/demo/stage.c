@@ -87,11 +87,12 @@ static bool start_node(size_t index)
     text(health, sizeof health, "127.0.0.1:%d", node->health.number);
     text(listener, sizeof listener, "http=127.0.0.1:%d", node->proxy.number);
 
-    const char *init[] = {"cluster",
-                          "init",
-                          "--cluster",
-                          "demo",
-                          "--token-out",
+    bool is_first = index == 0;
+    const char *make[] = {"cluster",
+                          is_first ? "init" : "join",
+                          is_first ? "--cluster" : "--wait",
+                          is_first ? "demo" : "30s",
+                          is_first ? "--token-out" : "--token-file",
                           demo.token,
                           "--data-dir",
                           node->directory,
@@ -110,30 +111,7 @@ static bool start_node(size_t index)
                           "--listener",
                           listener,
                           NULL};
-    const char *join[] = {"cluster",
-                          "join",
-                          "--token-file",
-                          demo.token,
-                          "--wait",
-                          "30s",
-                          "--data-dir",
-                          node->directory,
-                          "--name",
-                          cast[index].name,
-                          "--region",
-                          cast[index].region,
-                          "--peer",
-                          peer,
-                          "--peer-listen",
-                          peer,
-                          "--admin",
-                          admin,
-                          "--health",
-                          health,
-                          "--listener",
-                          listener,
-                          NULL};
-    if (!gwctl(output, sizeof output, index == 0 ? init : join))
+    if (!gwctl(output, sizeof output, make))
         return false;
 
     ports_release(&node->proxy);

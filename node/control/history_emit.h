@@ -1,4 +1,4 @@
-/* A change of the history as JSON, for lists and for those who watch. Pool. */
+/* A change of the history as JSON, for lists. Pool. */
 #ifndef GW_NODE_HISTORY_EMIT_H
 #define GW_NODE_HISTORY_EMIT_H
 
@@ -22,8 +22,5 @@ bool history_matches(const struct history_filter *filter, struct slice packed);
  * "action"}]}: `changes` are those that the filter takes. */
 void history_emit(struct emit *emit, uint64_t revision, const struct history_filter *filter,
                   struct slice packed);
-/* The same with the object as the change left it, null when deleted: "object". */
-void history_emit_replay(struct emit *emit, const struct history_filter *filter,
-                         const struct replay_entry *entry);
 
 #endif

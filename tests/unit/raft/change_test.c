@@ -45,6 +45,15 @@ static void open_with_standbys(struct cluster *c, unsigned count)
         join(c, id);
 }
 
+/* Three voters that hold the same. */
+static void open_settled(struct cluster *c)
+{
+    cluster_init(c, 3);
+    cluster_open(c);
+    assert_int_equal(cluster_put(c, "route/a", "1"), GW_OK);
+    cluster_settle(c);
+}
+
 static unsigned voters_of(struct cluster *c)
 {
     struct replica_view view = view_of(&c->nodes[cluster_leader(c)]);
@@ -122,10 +131,7 @@ static void a_leader_that_is_cut_off_stops_within_two_elections(void **state)
     struct cluster c;
 
     (void)state;
-    cluster_init(&c, 3);
-    cluster_open(&c);
-    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
-    cluster_settle(&c);
+    open_settled(&c);
     uint64_t old = cluster_leader(&c);
     struct member_node *node = &c.nodes[old];
     uint64_t cut_ms = c.now_ms;
@@ -177,10 +183,7 @@ static void a_follower_that_was_stopped_still_knows_its_leader(void **state)
     struct cluster c;
 
     (void)state;
-    cluster_init(&c, 3);
-    cluster_open(&c);
-    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
-    cluster_settle(&c);
+    open_settled(&c);
     uint64_t leader = cluster_leader(&c), stopped = leader % 3 + 1;
     struct member_node *node = &c.nodes[stopped];
     node->is_up = false;
@@ -200,10 +203,7 @@ static void a_leader_whose_disk_stalls_is_seen_waiting_and_can_hand_over(void **
     struct cluster c;
 
     (void)state;
-    cluster_init(&c, 3);
-    cluster_open(&c);
-    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
-    cluster_settle(&c);
+    open_settled(&c);
     uint64_t old = cluster_leader(&c);
     struct member_node *node = &c.nodes[old];
     node->is_stalled = true;
