@@ -1,6 +1,8 @@
 /* Each guard in a few lines, with the library's mistake beside it. */
 #include "raft/filter.h"
 
+#include "raft/conf.h"
+
 #include <string.h>
 
 bool filter_commit(struct raft_append_entries *args, uint64_t commit)
@@ -101,5 +103,33 @@ bool filter_result(struct raft_append_entries_result *result, uint64_t last)
     if (result->last_log_index <= last)
         return false;
     result->last_log_index = 0;
+    return true;
+}
+
+void filter_stale(struct raft_append_entries_result *ret_result, uint64_t term)
+{
+    memset(ret_result, 0, sizeof *ret_result);
+    ret_result->term = term;
+}
+
+bool filter_alone(const struct raft_configuration *conf, uint64_t id)
+{
+    const struct raft_server *server = conf_find(conf, id);
+
+    return server != NULL && server->role == RAFT_VOTER && conf_voters(conf) == 1;
+}
+
+bool filter_covered(struct raft_append_entries *args, uint64_t commit, uint64_t commit_term,
+                    bool has_prev, unsigned *ret_skip)
+{
+    uint64_t below;
+
+    if (has_prev || commit_term == 0 || args->prev_log_index >= commit)
+        return false;
+    /* Who leads this term has every committed entry, and the same. */
+    below = commit - args->prev_log_index;
+    *ret_skip = below < args->n_entries ? (unsigned)below : args->n_entries;
+    args->prev_log_index = commit;
+    args->prev_log_term = commit_term;
     return true;
 }

@@ -18,6 +18,14 @@
  *   K  a result says no more than our log holds: libraft answers a deposed leader
  *      with a last_log_index it never set (recvAppendEntries, recvInstallSnapshot),
  *      eight bytes of stack that the peer's codec may refuse, closing the link
+ *   L  an AppendEntries or a dump of an older term is answered without libraft, whose
+ *      answer is K's, and says success for a dump or where prev is 0: a leader that
+ *      was deposed and elected again since would take the eight bytes for our match
+ *   M  the only voter leads in a term of its own: libraft lets it lead the term it
+ *      finds, at a start the one that it led before (raft/replica_alone.c)
+ *   N  committed entries that our log has trimmed are passed over: libraft rejects
+ *      what comes behind them, so that the leader goes back entry by entry, and
+ *      where prev is 0 appends them behind the end, which it then asserts it did not
  *
  * H (calls that must never fail), the label and the outbox are the replica's. */
 #ifndef GW_RAFT_FILTER_H
@@ -52,5 +60,14 @@ uint64_t filter_vote_after_term(uint64_t old_term, uint64_t old_vote, uint64_t n
 unsigned filter_segment(const struct raft_entry *entries, unsigned first, unsigned count);
 /* K. Before sending; `last` is our log's. True if it changed the result. */
 bool filter_result(struct raft_append_entries_result *result, uint64_t last);
+/* L. The answer to a message of an older term: our term, and no news besides. */
+void filter_stale(struct raft_append_entries_result *ret_result, uint64_t term);
+/* M. Whether `id` is the only voter. */
+bool filter_alone(const struct raft_configuration *conf, uint64_t id);
+/* N. How many of the first entries to pass over; then prev is the entry at `commit`, whose
+ * term is `commit_term` (0: not known). `has_prev`: our log has the entry at prev, or,
+ * where prev is 0, the first one. False: as it came. */
+bool filter_covered(struct raft_append_entries *args, uint64_t commit, uint64_t commit_term,
+                    bool has_prev, unsigned *ret_skip);
 
 #endif

@@ -423,6 +423,7 @@ void replica_tick(struct replica *replica, uint64_t now_ms)
         replica->last_tick_ms = replica->now_ms;
         if (is_leading(replica))
             read_before_heartbeats(replica); /* libraft's carry the round too */
+        alone_before_tick(replica);
         replica->tick(&replica->io);
         LegacyFireCompletedRequests(&replica->raft);
         follow_leadership(replica);

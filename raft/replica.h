@@ -33,8 +33,11 @@ enum replica_guard {
     GUARD_OUTBOX = 1 << 10,       /* the outbox gate */
     GUARD_CHANGE_FIRST = 1 << 11, /* J: a change comes first in its message */
     GUARD_RESULT = 1 << 12,       /* K: a result says what our log holds */
+    GUARD_STALE = 1 << 13,        /* L: an older term is answered without libraft */
+    GUARD_ALONE = 1 << 14,        /* M: the only voter leads in a term of its own */
+    GUARD_COVERED = 1 << 15,      /* N: entries that were trimmed are passed over */
 };
-#define GUARD_COUNT 13
+#define GUARD_COUNT 16
 
 /* A proposal's end, or a read barrier's. */
 struct replica_reply {

@@ -6,7 +6,8 @@
  *   replica_send.c   messages out: outbox, heartbeats, transfers of dumps
  *   replica_gather.c small messages that go together
  *   replica_read.c   linearizable reads by rounds of heartbeats
- *   replica_change.c membership and leadership transfer */
+ *   replica_change.c membership and leadership transfer
+ *   replica_alone.c  the only voter's terms */
 #ifndef GW_RAFT_REPLICA_INNER_H
 #define GW_RAFT_REPLICA_INNER_H
 
@@ -183,6 +184,14 @@ void receive_release_held(struct replica *replica);
 void io_bind(struct replica *replica);
 void io_complete(struct replica *replica, struct io_job *job);
 void io_cancel_all(struct replica *replica);
+/* Queued; nothing is sent before it is durable. */
+void io_vote(struct replica *replica, uint64_t term, uint64_t vote);
+
+/* replica_alone.c: guard M. Once term and vote are loaded, before libraft starts. */
+void alone_at_start(struct replica *replica, const struct store_boot *boot);
+void alone_before_tick(struct replica *replica);
+/* On a TimeoutNow: false, it must not reach libraft. The own timer does the same, soon. */
+bool alone_may_stand(struct replica *replica);
 
 /* replica_gather.c: what need not go at once, where the owner flushes. False: send it. */
 bool gather_append(struct replica *replica, struct peer *peer,

@@ -135,8 +135,11 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
             abort();
         memcpy(entry->buf.base, bytes.data, bytes.size);
     }
-    *term = replica->term = boot.term;
-    *voted_for = replica->vote = boot.vote;
+    replica->term = boot.term;
+    replica->vote = boot.vote;
+    alone_at_start(replica, &boot);
+    *term = replica->term;
+    *voted_for = replica->vote;
     *start_index = boot.first;
     *n_entries = boot.entry_count;
     replica->log_next = boot.first + boot.entry_count;
@@ -171,12 +174,12 @@ static int io_recover(struct raft_io *io, const struct raft_configuration *conf)
     return RAFT_INVALID;
 }
 
-static void push_vote(struct replica *replica)
+void io_vote(struct replica *replica, uint64_t term, uint64_t vote)
 {
     struct io_job *job = job_new(replica, STORE_VOTE);
 
-    job->job.term = replica->term;
-    job->job.vote = replica->vote;
+    replica->term = job->job.term = term;
+    replica->vote = job->job.vote = vote;
     store_push(replica->options.store, &job->job);
     replica->gate = job->job.sequence;
 }
@@ -192,9 +195,7 @@ static int io_set_term(struct raft_io *io, raft_term term)
         else
             vote = 0;
     }
-    replica->term = term;
-    replica->vote = vote;
-    push_vote(replica);
+    io_vote(replica, term, vote);
     return 0;
 }
 
@@ -202,8 +203,7 @@ static int io_set_vote(struct raft_io *io, raft_id id)
 {
     struct replica *replica = replica_of(io);
 
-    replica->vote = id;
-    push_vote(replica);
+    io_vote(replica, replica->term, id);
     return 0;
 }
 

@@ -106,12 +106,55 @@ static void hear_leader(struct replica *replica)
     replica->is_stall_forgiven = false;
 }
 
+/* Guard L: who is not the leader any more learns the term and nothing else. */
+static bool answer_stale(struct replica *replica, struct peer *peer, uint64_t term)
+{
+    uint64_t ours = raft_current_term(&replica->raft);
+    struct wire_message message = {.raft.type = RAFT_APPEND_ENTRIES_RESULT};
+
+    if (term >= ours || !guard_is_on(replica, GUARD_STALE))
+        return false;
+    guard_hit(replica, GUARD_STALE);
+    filter_stale(&message.raft.append_entries_result, ours);
+    send_message(replica, peer->id, &message);
+    return true;
+}
+
+/* Guard N. */
+static void pass_over(struct replica *replica, struct raft_append_entries *args)
+{
+    const struct raft *raft = &replica->raft;
+    uint64_t commit = raft_commit_index(raft), prev = args->prev_log_index;
+    unsigned skip;
+
+    if (!guard_is_on(replica, GUARD_COVERED) ||
+        !filter_covered(args, commit, term_at(raft, commit),
+                        term_at(raft, prev > 0 ? prev : 1) != 0, &skip))
+        return;
+    guard_hit(replica, GUARD_COVERED);
+    if (skip == 0)
+        return;
+    args->n_entries -= skip;
+    if (args->n_entries > 0) {
+        memmove(args->entries, args->entries + skip,
+                args->n_entries * sizeof *args->entries);
+        return;
+    }
+    raft_free(args->entries[0].batch);
+    raft_free(args->entries);
+    args->entries = NULL;
+}
+
 static void receive_append(struct replica *replica, struct peer *peer,
                            struct wire_message *message)
 {
     struct raft_append_entries *args = &message->raft.append_entries;
     unsigned first_segment;
 
+    if (answer_stale(replica, peer, args->term)) {
+        wire_free(message);
+        return;
+    }
     if (args->term >= raft_current_term(&replica->raft)) {
         if (replica->seen_term != args->term || replica->seen_from != peer->id)
             replica->seen_round = 0;
@@ -120,6 +163,7 @@ static void receive_append(struct replica *replica, struct peer *peer,
         if (message->round > replica->seen_round)
             replica->seen_round = message->round;
         hear_leader(replica);
+        pass_over(replica, args);
     }
     first_segment =
         args->n_entries == 0 ? 0 : filter_segment(args->entries, 0, args->n_entries);
@@ -171,6 +215,10 @@ static enum result receive_install(struct replica *replica, struct peer *peer,
     struct raft_install_snapshot *args = &message->raft.install_snapshot;
     struct dump_header header;
 
+    if (answer_stale(replica, peer, args->term)) {
+        wire_free(message);
+        return GW_OK;
+    }
     if (args->data.base == NULL) {
         if (dump_check(message->dump, &header) != GW_OK ||
             header.label.index < args->last_index || !conf_is_sound(header.label.conf) ||
@@ -255,6 +303,10 @@ enum result replica_receive(struct replica *replica, uint64_t from, struct slice
             replica->counters.malformed++;
         else
             result = GW_OK;
+        break;
+    case RAFT_TIMEOUT_NOW:
+        if (alone_may_stand(replica))
+            deliver(replica, peer, &message.raft);
         break;
     default:
         deliver(replica, peer, &message.raft);

@@ -8,6 +8,7 @@
 #include "raft/conf.h"
 #include "raft/fsm.h"
 #include "raft/replica.h"
+#include "raft/wire.h"
 #include "store/dump.h"
 #include "store/meta.h"
 
@@ -363,6 +364,20 @@ static inline enum result cluster_put(struct cluster *cluster, const char *key,
         cluster_step(cluster);
     assert_int_equal(node->replies, replies + 1);
     return node->last_result;
+}
+
+/* Sends to node `to` as if from `from`. */
+static inline void inject(struct cluster *c, uint64_t from, uint64_t to,
+                          const struct wire_message *message)
+{
+    struct buffer bytes;
+
+    buffer_init(&bytes, 0);
+    assert_true(wire_encode(&bytes, message));
+    assert_int_equal(
+        replica_receive(c->nodes[to].replica, from, buffer_slice(&bytes), c->now_ms),
+        GW_OK);
+    buffer_deinit(&bytes);
 }
 
 static inline bool node_has(struct member_node *node, const char *key, const char *value)
