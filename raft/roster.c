@@ -66,6 +66,18 @@ static size_t memory_of(struct roster *roster, uint64_t id, uint64_t now_ms)
     return roster->count++;
 }
 
+/* Who is no server any more is forgotten: ids are never given again, so what is kept would
+ * only grow. */
+static void forget_gone(struct roster *roster, const struct replica_view *view)
+{
+    for (size_t i = 0; i < roster->count;) {
+        if (server_of(view, roster->nodes[i].id) != NULL)
+            i++;
+        else
+            roster->nodes[i] = roster->nodes[--roster->count];
+    }
+}
+
 static bool wants_vote(const struct roster_node *node)
 {
     return node->wish != ROSTER_STANDBY;
@@ -115,6 +127,7 @@ static void take_stock(struct roster *roster, const struct roster_options *optio
     unsigned willing = 0;
 
     *stock = (struct stock){.options = options};
+    forget_gone(roster, view);
     for (size_t i = 0; i < node_count; i++)
         willing += wants_vote(&nodes[i]);
     stock->target = largest_odd(willing < options->voters ? willing : options->voters);
@@ -315,6 +328,24 @@ static struct roster_change demote(const struct stock *stock)
     return change;
 }
 
+/* The only automatic voter leads, and somebody asked for its vote by name: another one has
+ * to lead before that can be arranged. */
+static struct roster_change step_aside(const struct stock *stock)
+{
+    const struct seat *best = best_standby(stock);
+    const struct seat *heir = best_heir(stock);
+
+    if (best == NULL || heir == NULL || !is_named(best->node) || !may_promote(stock) ||
+        stock->voters != stock->target || stock->staying != stock->voters)
+        return nothing;
+    for (unsigned i = 0; i < stock->seat_count; i++) {
+        const struct seat *seat = &stock->seats[i];
+        if (seat->is_voter && is_named(seat->node) == seat->is_leader)
+            return nothing;
+    }
+    return (struct roster_change){ROSTER_TRANSFER, heir->server->id, REPLICA_VOTER};
+}
+
 struct roster_change roster_next(struct roster *roster,
                                  const struct roster_options *options,
                                  const struct replica_view *view,
@@ -331,5 +362,7 @@ struct roster_change roster_next(struct roster *roster,
         change = promote(&stock);
     if (change.step == ROSTER_NOTHING)
         change = demote(&stock);
+    if (change.step == ROSTER_NOTHING)
+        change = step_aside(&stock);
     return change;
 }

@@ -494,6 +494,46 @@ static void who_is_named_votes_before_who_is_automatic(void **state)
     assert_int_equal(let_pass(&shape, 60000), 0);
 }
 
+/* The leader takes nobody's vote but others', and all the others are asked for. */
+static void the_leader_steps_aside_for_who_is_named(void **state)
+{
+    struct shape shape = shape_of(4, 3, NULL);
+
+    (void)state;
+    for (uint64_t id = 2; id <= 4; id++)
+        node_in(&shape, id)->wish = ROSTER_VOTER;
+    assert_int_equal(let_pass(&shape, 900), 0); /* 4 is not ready yet */
+    assert_change(roster_next(&shape.roster, &options, &shape.view, shape.nodes,
+                              shape.count, shape.now_ms + 200),
+                  ROSTER_TRANSFER, 2, REPLICA_VOTER);
+    assert_int_equal(let_pass(&shape, 5000), 3);
+    assert_int_equal(role_in(&shape, 4), REPLICA_VOTER);
+    assert_int_equal(role_in(&shape, 1), REPLICA_STANDBY);
+    assert_int_equal(voters_of(&shape), 3);
+    assert_int_equal(let_pass(&shape, 60000), 0);
+}
+
+/* Ids are never given twice: many come and go in the life of a cluster. */
+static void a_long_history_of_nodes_does_not_stand_in_the_way(void **state)
+{
+    struct shape shape = shape_of(3, 3, NULL);
+
+    (void)state;
+    for (uint64_t id = 4; id < 50; id++) {
+        shape.nodes[shape.count++] = (struct roster_node){.id = id, .reachable = true};
+        let_pass(&shape, 3000);
+        shape.count--;
+        let_pass(&shape, 1000);
+    }
+    assert_int_equal(shape.view.server_count, 3);
+    shape.nodes[shape.count++] = (struct roster_node){.id = 50, .reachable = true};
+    let_pass(&shape, 5000);
+    node_in(&shape, 2)->reachable = false;
+    let_pass(&shape, 20000);
+    assert_int_equal(role_in(&shape, 50), REPLICA_VOTER);
+    assert_int_equal(role_in(&shape, 2), REPLICA_STANDBY);
+}
+
 static void seven_voters_and_more_than_ten_others_fit(void **state)
 {
     struct shape shape = shape_of(1, 1, NULL);
@@ -573,6 +613,8 @@ int main(void)
         cmocka_unit_test(fewer_voters_are_made_when_fewer_are_asked_for),
         cmocka_unit_test(crowded_regions_give_to_empty_ones),
         cmocka_unit_test(who_is_named_votes_before_who_is_automatic),
+        cmocka_unit_test(the_leader_steps_aside_for_who_is_named),
+        cmocka_unit_test(a_long_history_of_nodes_does_not_stand_in_the_way),
         cmocka_unit_test(seven_voters_and_more_than_ten_others_fit),
         cmocka_unit_test(any_history_ends_in_shape_and_never_below_a_quorum),
     };
