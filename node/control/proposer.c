@@ -344,6 +344,14 @@ static void barrier_came(struct proposer *proposer)
     fail_queue(proposer, proposer->barrier.result);
 }
 
+/* A repeat that was checked while its first try was in flight found nothing left to do, or
+ * its own doing in the way: the answer is that of the first try. */
+static bool is_answered_by_now(struct proposer *proposer, struct write *write)
+{
+    return write->is_noop && write->has_client && proposer->hooks.session_answer != NULL &&
+           proposer->hooks.session_answer(proposer->hooks.owner, write);
+}
+
 static void proposal_came(struct proposer *proposer, struct write *write)
 {
     struct member_call *call = &write->call;
@@ -367,7 +375,10 @@ static void proposal_came(struct proposer *proposer, struct write *write)
     uint64_t index = call->index;
     member_call_deinit(call);
 
-    if (result == GW_OK) {
+    if (result == GW_OK && is_answered_by_now(proposer, write)) {
+        proposer->queued++;
+        list_prepend(&proposer->queue, &write->link); /* the next check takes that answer */
+    } else if (result == GW_OK) {
         if (!write->is_noop && write->revision > proposer->revision)
             proposer->revision = write->revision;
         /* One without effect may be a refusal. */

@@ -479,6 +479,51 @@ static void a_refusal_is_none_when_what_it_rests_on_fails(void **state)
     end();
 }
 
+/* Sent again because the answer was slow, say: the first try is still in flight. */
+static void a_repeat_gets_the_answer_of_its_first_try(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_create("eu");
+    struct wish *again = wish_create("eu");
+    first->write.has_client = again->write.has_client = true;
+    submit(first);
+    pass_barrier();
+    submit(again);
+    assert_int_equal(call_count, 1);
+    session_known = true;
+    answer(0, GW_OK, 6, 6);
+    assert_int_equal(first->write.result, GW_OK);
+    assert_false(again->done);
+    answer(0, GW_OK, 6, 0);
+    assert_true(again->done);
+    assert_int_equal(again->write.result, GW_OK);
+    assert_int_equal(again->write.revision, 6);
+    assert_true(again->write.is_session_known);
+    assert_int_equal(call_count, 0);
+    forget(first);
+    forget(again);
+    end();
+}
+
+static void and_is_refused_where_that_one_came_to_nothing(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *other = wish_apply(REGION("eu"));
+    struct wish *again = wish_create("eu");
+    again->write.has_client = true;
+    submit(other);
+    pass_barrier();
+    submit(again);
+    answer(0, GW_OK, 6, 6);
+    answer(0, GW_OK, 6, 0);
+    assert_int_equal(again->write.result, GW_PRECONDITION);
+    forget(other);
+    forget(again);
+    end();
+}
+
 static struct wish *wish_stale(void)
 {
     return wish_apply("{\"objects\":[{\"apiVersion\":\"gw/v1\",\"kind\":\"Region\","
@@ -612,6 +657,8 @@ int main(void)
         cmocka_unit_test(a_dry_run_is_checked_and_nothing_more),
         cmocka_unit_test(lost_leadership_sends_the_waiting_elsewhere),
         cmocka_unit_test(an_answered_request_gets_the_same_answer),
+        cmocka_unit_test(a_repeat_gets_the_answer_of_its_first_try),
+        cmocka_unit_test(and_is_refused_where_that_one_came_to_nothing),
         cmocka_unit_test(a_refusal_still_says_what_it_rests_on),
         cmocka_unit_test(what_names_revisions_waits_until_those_before_are_visible),
         cmocka_unit_test(a_refusal_waits_for_what_it_rests_on),
