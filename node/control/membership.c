@@ -6,7 +6,8 @@
  *
  * A voter is removed in two: first it gives up its vote, with its links standing,
  * so that no quorum is lost on the way; only then its record goes, and with it the
- * links. `force` skips the first. */
+ * links. `force` skips the first, but not for the only voter: without it there would be
+ * nobody left to give a vote to another. */
 #include "base/instant.h"
 #include "node/control/admin.h"
 #include "raft/gone.h"
@@ -380,7 +381,8 @@ static void remove_node(struct request *request)
     }
     members_gather(control, &list);
     const struct member_line *line = line_of(&list, node->id);
-    bool is_forced = request_flag(request, "force");
+    bool is_last = line != NULL && line->is_voter && list.voters == 1;
+    bool is_forced = request_flag(request, "force") && !is_last;
     bool is_self = node->id == control->options.identity.node_id;
     if (is_forced && is_self && list.voters > 1) {
         begin_transfer(request, 0, "it leads, and nobody has taken over yet");
@@ -390,7 +392,7 @@ static void remove_node(struct request *request)
         delete_record(request, node, line);
         return;
     }
-    if (refuse_below_quorum(request, &list, node, true))
+    if (refuse_below_quorum(request, &list, node, !is_last))
         return;
     snprintf(why, sizeof why,
              is_self
