@@ -3,8 +3,9 @@
  * behind a dead path is known as such long before TCP would say so. The price
  * is a ping every half second on an otherwise silent link.
  *
- * Raft messages are dropped, not queued, beyond 4 MiB waiting: the protocol
- * resends what is lost, and memory stays bounded when a peer stops reading. */
+ * Raft messages are dropped, not queued, beyond 4 MiB waiting (a larger one goes alone):
+ * the protocol resends what is lost, and memory stays bounded when a peer stops
+ * reading. */
 #include "raft/link.h"
 
 #include <stdlib.h>
@@ -260,7 +261,9 @@ enum result link_send(struct link *link, enum peer_frame type, struct slice head
     /* The hello of each kind of link goes before it is ready; nothing else does. */
     if (!link->is_ready && !link->is_join && type != PEER_HELLO)
         return GW_CLOSED;
-    if (type == PEER_RAFT && link_queued_bytes(link) > LINK_QUEUE_BYTES)
+    size_t queued = link_queued_bytes(link);
+    if (type == PEER_RAFT && queued > 0 &&
+        queued + head.size + body.size > LINK_QUEUE_BYTES)
         return GW_LIMIT;
 
     struct buffer *out = frame_begin(&link->writer, (uint8_t)type);

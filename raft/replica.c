@@ -219,7 +219,9 @@ enum result replica_propose(struct replica *replica, struct slice command, uint6
         return GW_TOO_LARGE;
     if (!command_decode(command, &header, &body))
         return GW_MALFORMED;
-    if (replica->proposal_count >= PROPOSALS_LIMIT)
+    if (replica->proposal_count >= PROPOSALS_LIMIT ||
+        (replica->proposal_count > 0 &&
+         replica->proposal_bytes + command.size > PROPOSALS_BYTES))
         return GW_LIMIT;
     proposal = calloc(1, sizeof *proposal);
     if (proposal == NULL || (proposal->command = malloc(command.size)) == NULL) {
@@ -233,6 +235,7 @@ enum result replica_propose(struct replica *replica, struct slice command, uint6
     proposal->wall_ms = wall_ms;
     list_append(&replica->waiting, &proposal->link);
     replica->proposal_count++;
+    replica->proposal_bytes += proposal->size;
     replica->counters.proposals++;
     replica_after(replica);
     return GW_OK;
@@ -272,6 +275,7 @@ static void reply_all(struct replica *replica)
         struct proposal *proposal = container_of(link, struct proposal, link);
 
         replica->proposal_count--;
+        replica->proposal_bytes -= proposal->size;
         replica->options.reply(replica->options.owner, proposal->tag, &proposal->reply);
         free((void *)(uintptr_t)proposal->reply.answer.detail.data);
         free(proposal->command);
@@ -531,6 +535,8 @@ void replica_view(const struct replica *replica, struct replica_view *ret_view)
     if (view.visible >= replica->applied_asked && raft->last_applied > view.visible)
         view.visible = raft->last_applied;
     view.revision = store_revision(replica->options.store);
+    view.log_entries = replica->log_bytes.next - replica->log_bytes.first;
+    view.log_bytes = log_bytes_between(&replica->log_bytes, 0, UINT64_MAX);
     view.is_ready = replica->is_ready;
     view.leader_heard_ms = replica->leader_heard_ms;
     view.quorum_heard_ms = is_leading(replica) ? read_quorum_heard(replica) : 0;
@@ -584,6 +590,10 @@ enum result replica_open(const struct replica_options *options,
         replica->options.snapshot_threshold = 8192;
     if (replica->options.snapshot_trailing == 0)
         replica->options.snapshot_trailing = 1024;
+    if (replica->options.snapshot_bytes == 0)
+        replica->options.snapshot_bytes = 16u << 20;
+    if (replica->options.trailing_bytes == 0)
+        replica->options.trailing_bytes = 8u << 20;
     if (replica->options.transfer_ms == 0)
         replica->options.transfer_ms = 30 * options->election_ms;
     replica->now_ms = options->now_ms;
@@ -616,7 +626,7 @@ enum result replica_open(const struct replica_options *options,
     raft_set_snapshot_threshold(&replica->raft,
                                 (unsigned)replica->options.snapshot_threshold);
     raft_set_snapshot_trailing(&replica->raft, replica->options.snapshot_trailing);
-    raft_set_max_inflight_entries(&replica->raft, 4096);
+    raft_set_max_inflight_entries(&replica->raft, INFLIGHT_LIMIT);
     raft_set_capacity_threshold(&replica->raft, 0);
     rv = raft_start(&replica->raft);
     if (rv != 0) {
@@ -652,6 +662,7 @@ void replica_close(struct replica *replica)
     if (replica->has_held)
         wire_free(&replica->held);
     raft_configuration_close(&replica->label.conf);
+    log_bytes_deinit(&replica->log_bytes);
     for (unsigned i = 0; i < replica->peer_count; i++) {
         peer_end_transfer(replica->peers[i]);
         free(replica->peers[i]);

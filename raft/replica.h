@@ -55,6 +55,8 @@ struct replica_options {
     unsigned heartbeat_ms, election_ms;
     uint64_t snapshot_threshold; /* entries between snapshots; 8,192 */
     unsigned snapshot_trailing;  /* entries kept behind one; 1,024 */
+    uint64_t snapshot_bytes;     /* of log between snapshots; 16 MiB */
+    uint64_t trailing_bytes;     /* of log kept behind one, one entry at least; 8 MiB */
     unsigned transfer_ms; /* a dump not taken in by then is sent again; 0: 30 elections */
     struct rng rng;
     unsigned guards_off;
@@ -132,6 +134,7 @@ struct replica_view {
     enum replica_state state;
     uint64_t term, leader; /* 0: none known */
     uint64_t last, commit, visible, revision;
+    uint64_t log_entries, log_bytes; /* in memory, and on the disk */
     bool
         is_ready; /* leader: knows all its predecessors committed; writes and reads go on */
     uint64_t leader_heard_ms; /* when this node last heard the leader (its own clock) */
@@ -143,8 +146,10 @@ struct replica_view {
 };
 void replica_view(const struct replica *replica, struct replica_view *ret_view);
 
-struct replica_counters { /* all only ever rise */
-    uint64_t gathered;    /* messages that went with another */
+struct replica_counters {        /* all only ever rise */
+    uint64_t gathered;           /* messages that went with another */
+    uint64_t dropped;            /* messages beyond what may wait for a peer or the disk */
+    uint64_t compacted_by_bytes; /* snapshots that the log's bytes asked for */
     uint64_t messages_in, messages_out, malformed, gated, transfers, dumps_sent,
         dumps_installed, snapshots_taken, guard_hits[GUARD_COUNT], proposals, elections;
 };

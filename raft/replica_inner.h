@@ -3,6 +3,7 @@
  *   replica.c        the public face: time, completions, proposals, views
  *   replica_receive.c messages in
  *   replica_io.c     struct raft_io and raft_fsm over the store's queue
+ *   replica_compact.c the log and what is in flight, bounded by bytes
  *   replica_send.c   messages out: outbox, heartbeats, transfers of dumps
  *   replica_gather.c small messages that go together
  *   replica_read.c   linearizable reads by rounds of heartbeats
@@ -13,6 +14,7 @@
 
 #include "raft/conf.h"
 #include "raft/filter.h"
+#include "raft/log_bytes.h"
 #include "raft/replica.h"
 #include "raft/wire.h"
 
@@ -22,6 +24,10 @@
 #define BULK_BYTES      (64u << 10)
 #define COMMAND_BYTES   (8u << 20)
 #define PROPOSALS_LIMIT 8192
+#define PROPOSALS_BYTES (64u << 20) /* of those that were not answered yet */
+#define OUTBOX_BYTES    (8u << 20)  /* behind the gate; more is dropped */
+#define INFLIGHT_BYTES  (4u << 20)  /* of entries, to one peer */
+#define INFLIGHT_LIMIT  4096        /* entries */
 #define PEERS_LIMIT     64
 
 /* libraft's, not in its header. The first is called by its uv backend only. */
@@ -123,7 +129,8 @@ struct replica {
     bool is_stall_forgiven;
     uint64_t term, vote; /* as last asked of the store */
     uint64_t log_next;   /* index of the next entry appended */
-    uint64_t gate;       /* nothing is sent before this sequence is durable */
+    struct log_bytes log_bytes;
+    uint64_t gate; /* nothing is sent before this sequence is durable */
     struct label label;
     unsigned puts_in_flight;
     bool has_held;
@@ -131,6 +138,7 @@ struct replica {
     uint64_t held_from;
     struct list_link jobs;   /* io_job.outstanding */
     struct list_link outbox; /* outgoing */
+    size_t outbox_bytes;
     struct peer *peers[PEERS_LIMIT];
     unsigned peer_count;
 
@@ -139,7 +147,7 @@ struct replica {
     struct list_link submitted; /* in index order */
     struct list_link answered;  /* until visible */
     struct list_link ended;     /* to be replied to */
-    size_t proposal_count;
+    size_t proposal_count, proposal_bytes;
     struct list_link barriers, ended_barriers;
     bool is_replying;
 
@@ -179,6 +187,13 @@ void replica_set_now(struct replica *replica, uint64_t now_ms);
 
 /* replica_receive.c: what was held back may come in. */
 void receive_release_held(struct replica *replica);
+
+/* replica_compact.c: before libraft looks whether to take a snapshot, and before it takes
+ * one. */
+void compact_mind(struct replica *replica, uint64_t applied);
+void compact_begin(struct replica *replica);
+/* After an append: how much of the log's end may be on its way to a peer. */
+void compact_window(struct replica *replica);
 
 /* replica_io.c */
 void io_bind(struct replica *replica);

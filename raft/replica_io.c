@@ -115,6 +115,7 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
         if (*entries == NULL)
             abort();
     }
+    log_bytes_restart(&replica->log_bytes, boot.first);
     for (size_t i = 0; i < boot.entry_count; i++) {
         struct raft_entry *entry = &(*entries)[i];
         struct slice bytes = boot.entries[i].bytes;
@@ -134,6 +135,7 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
         if (entry->buf.base == NULL)
             abort();
         memcpy(entry->buf.base, bytes.data, bytes.size);
+        log_bytes_append(&replica->log_bytes, bytes.size);
     }
     replica->term = boot.term;
     replica->vote = boot.vote;
@@ -221,6 +223,7 @@ static int io_append(struct raft_io *io, struct raft_io_append *request,
         job->entries[i].term = entries[i].term;
         job->entries[i].type = (uint8_t)entries[i].type;
         job->entries[i].bytes = slice_of(entries[i].buf.base, entries[i].buf.len);
+        log_bytes_append(&replica->log_bytes, entries[i].buf.len);
     }
     request->cb = done;
     job->append = request;
@@ -229,6 +232,7 @@ static int io_append(struct raft_io *io, struct raft_io_append *request,
     job->job.entry_count = count;
     job->job.index = replica->log_next;
     replica->log_next += count;
+    compact_window(replica);
     store_push(replica->options.store, &job->job);
     return 0;
 }
@@ -244,6 +248,7 @@ static int io_truncate(struct raft_io *io, raft_index index)
     job = job_new(replica, STORE_TRUNCATE);
     job->job.index = index;
     replica->log_next = index;
+    log_bytes_truncate(&replica->log_bytes, index);
     store_push(replica->options.store, &job->job);
     return 0;
 }
@@ -278,6 +283,7 @@ static int io_snapshot_put(struct raft_io *io, unsigned trailing,
         memcpy(copy, snapshot->bufs[0].base, snapshot->bufs[0].len);
         job->job.bytes = slice_of(copy, snapshot->bufs[0].len);
         replica->log_next = snapshot->index + 1;
+        log_bytes_restart(&replica->log_bytes, replica->log_next);
     }
     replica->puts_in_flight++;
     store_push(replica->options.store, &job->job);
@@ -334,6 +340,7 @@ static int fsm_push(struct raft_fsm *fsm, const struct raft_buffer *buffer, void
     job->job.bytes = slice_of(copy, buffer->len);
     job->job.index = raft_last_applied(&replica->raft) + 1;
     replica->applied_asked = job->job.index;
+    compact_mind(replica, job->job.index);
     store_push(replica->options.store, &job->job);
     return 0;
 }
@@ -341,9 +348,9 @@ static int fsm_push(struct raft_fsm *fsm, const struct raft_buffer *buffer, void
 static int fsm_snapshot(struct raft_fsm *fsm, struct raft_buffer *buffers[],
                         unsigned *count)
 {
-    (void)fsm;
     if (!marker_new(buffers))
         abort();
+    compact_begin(fsm->data);
     *count = 1;
     return 0;
 }
@@ -427,7 +434,10 @@ static void complete_put(struct replica *replica, struct io_job *job)
                                     job->job.label.conf_index, job->conf};
     raft_configuration_init(&job->conf);
     replica->puts_in_flight--;
-    if (!job->is_take) {
+    if (job->is_take) {
+        if (job->job.label.index > job->job.trailing)
+            log_bytes_trim(&replica->log_bytes, job->job.label.index - job->job.trailing);
+    } else {
         uint64_t visible = store_visible(replica->options.store);
 
         replica->counters.dumps_installed++;

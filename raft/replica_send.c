@@ -23,6 +23,10 @@ void send_bytes(struct replica *replica, uint64_t to, struct slice bytes, bool b
         return; /* as good as lost on the way */
     if (guard_is_on(replica, GUARD_OUTBOX) &&
         (is_gated || !list_is_empty(&replica->outbox))) {
+        if (replica->outbox_bytes + bytes.size > OUTBOX_BYTES) {
+            replica->counters.dropped++;
+            return; /* as good as lost on the way, too */
+        }
         out = calloc(1, sizeof *out);
         if (out == NULL)
             return;
@@ -35,6 +39,7 @@ void send_bytes(struct replica *replica, uint64_t to, struct slice bytes, bool b
         out->sequence = replica->gate;
         out->to = to;
         out->bulk = bulk;
+        replica->outbox_bytes += bytes.size;
         list_append(&replica->outbox, &out->link);
         replica->counters.gated++;
         guard_hit(replica, GUARD_OUTBOX);
@@ -60,6 +65,7 @@ void send_open_gate(struct replica *replica)
             replica->options.send(replica->options.owner, out->to,
                                   buffer_slice(&out->bytes), out->bulk);
         }
+        replica->outbox_bytes -= out->bytes.size;
         buffer_deinit(&out->bytes);
         free(out);
     }
@@ -92,7 +98,8 @@ void send_message(struct replica *replica, uint64_t to, const struct wire_messag
 }
 
 /* libraft puts up to its whole in-flight window into one message. Cut, each piece
- * is a valid AppendEntries of its own. */
+ * is a valid AppendEntries of its own. What goes beyond the bytes that may be in flight
+ * is left out: libraft sends it again once the follower said how far it got. */
 static void send_append(struct replica *replica, uint64_t to,
                         const struct raft_append_entries *args)
 {
@@ -100,11 +107,16 @@ static void send_append(struct replica *replica, uint64_t to,
                                    .round = replica->round};
     struct raft_append_entries *piece = &message.raft.append_entries;
     unsigned sent = 0;
+    uint64_t total = 0;
 
     do {
         size_t bytes = 0;
         unsigned count = 0;
 
+        if (total >= INFLIGHT_BYTES) {
+            replica->counters.dropped++;
+            return;
+        }
         while (sent + count < args->n_entries) {
             size_t size = args->entries[sent + count].buf.len + 32;
             if (count > 0 && bytes + size > MESSAGE_BYTES)
@@ -121,6 +133,7 @@ static void send_append(struct replica *replica, uint64_t to,
         piece->n_entries = count;
         send_message(replica, to, &message);
         sent += count;
+        total += bytes;
     } while (sent < args->n_entries);
 }
 

@@ -72,6 +72,15 @@ static void update_raft(struct control *control)
           "Raft messages that went with another.", none, counters->gathered);
     total(control, "gw_raft_snapshots_taken_total", "Snapshots taken.", none,
           counters->snapshots_taken);
+    total(control, "gw_raft_compacted_by_bytes_total",
+          "Snapshots taken as the log had grown too long in bytes.", none,
+          counters->compacted_by_bytes);
+    total(control, "gw_raft_dropped_total",
+          "Raft messages dropped with too much in flight or waiting for the disk.", none,
+          counters->dropped);
+    set(control, "gw_raft_log_entries", "Entries in the log.", none, replica->log_entries);
+    set(control, "gw_raft_log_bytes", "Bytes of the log, in memory and on the disk.", none,
+        replica->log_bytes);
     total(control, "gw_raft_dumps_sent_total", "Dumps sent to peers.", none,
           counters->dumps_sent);
     total(control, "gw_raft_dumps_installed_total", "Dumps installed here.", none,

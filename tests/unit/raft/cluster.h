@@ -47,6 +47,7 @@ struct member_node {
     uint64_t map_size; /* 0: plenty */
     uint64_t snapshot_threshold;
     unsigned snapshot_trailing;
+    uint64_t snapshot_bytes, trailing_bytes;
 };
 
 struct cluster {
@@ -114,6 +115,8 @@ static inline void node_open(struct cluster *cluster, uint64_t id)
                                       .election_ms = 300,
                                       .snapshot_threshold = node->snapshot_threshold,
                                       .snapshot_trailing = node->snapshot_trailing,
+                                      .snapshot_bytes = node->snapshot_bytes,
+                                      .trailing_bytes = node->trailing_bytes,
                                       .transfer_ms = 3000,
                                       .guards_off = node->guards_off,
                                       .gathers = cluster->gathers,
