@@ -130,8 +130,8 @@ void calls_take(struct calls *calls, struct member_call *call)
 
     switch (call->type) {
     case MEMBER_PROPOSE:
-        result = replica_propose(calls->replica, buffer_slice(&call->payload), now_ms,
-                                 instant_wall_ms(), pending);
+        result = replica_propose(calls->replica, buffer_slice(&call->payload), call->when,
+                                 now_ms, instant_wall_ms(), pending);
         if (result != GW_OK)
             finish(pending, result);
         return;

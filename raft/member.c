@@ -338,7 +338,8 @@ static enum result open_replica(struct member *member, const struct member_optio
                                   .apply = apply,
                                   .wake = wake,
                                   .owner = member,
-                                  .lazy_us = 5000};
+                                  .lazy_us = 5000,
+                                  .linger_us = 500};
     struct replica_options replica = {
         .id = options->id,
         .now_ms = loop_now_ms(&member->loop),

@@ -54,8 +54,9 @@ struct member_call {
     enum member_call_type type;
     struct mailbox *reply_to;
     uint64_t to;
-    uint64_t timeout_ms;   /* 0: MEMBER_WAIT_MS */
-    struct buffer payload; /* owned */
+    uint64_t timeout_ms;    /* 0: MEMBER_WAIT_MS */
+    enum replica_when when; /* PROPOSE: REPLICA_WHEN_VISIBLE, unless set */
+    struct buffer payload;  /* owned */
     enum result result;
     uint64_t index, revision;
     struct buffer reply; /* owned */

@@ -201,8 +201,9 @@ static void submit(struct replica *replica, struct proposal *proposal)
     proposal->index = proposal->request.index;
 }
 
-enum result replica_propose(struct replica *replica, struct slice command, uint64_t now_ms,
-                            uint64_t wall_ms, void *tag)
+enum result replica_propose(struct replica *replica, struct slice command,
+                            enum replica_when when, uint64_t now_ms, uint64_t wall_ms,
+                            void *tag)
 {
     struct command_header header;
     struct slice body;
@@ -232,6 +233,7 @@ enum result replica_propose(struct replica *replica, struct slice command, uint6
     proposal->size = command.size;
     proposal->replica = replica;
     proposal->tag = tag;
+    proposal->when = when;
     proposal->wall_ms = wall_ms;
     list_append(&replica->waiting, &proposal->link);
     replica->proposal_count++;

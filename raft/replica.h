@@ -39,6 +39,14 @@ enum replica_guard {
 };
 #define GUARD_COUNT 16
 
+/* When a proposal that was carried out is answered. One that was refused is answered once
+ * what it was refused by is visible. */
+enum replica_when {
+    REPLICA_WHEN_VISIBLE, /* whoever reads the store next sees it */
+    REPLICA_WHEN_APPLIED  /* as soon as the answer is known: a barrier comes before reading
+                           */
+};
+
 /* A proposal's end, or a read barrier's. */
 struct replica_reply {
     enum result result; /* GW_OK; the command's own refusal; GW_NOT_LEADER: surely not done;
@@ -104,10 +112,11 @@ void replica_dump_ready(struct replica *replica, uint64_t to, struct slice dump)
 
 /* Leader only, else GW_NOT_LEADER at once and no reply; GW_NO_QUORUM when nobody answered
  * for two election timeouts. `command` is an encoded command, envelope and body
- * (raft/command.h), copied; the replica stamps log time. The reply comes once the entry is
- * *visible*. */
-enum result replica_propose(struct replica *replica, struct slice command, uint64_t now_ms,
-                            uint64_t wall_ms, void *tag);
+ * (raft/command.h), copied; the replica stamps log time. Whenever the reply comes, a
+ * majority has the entry on its disks. */
+enum result replica_propose(struct replica *replica, struct slice command,
+                            enum replica_when when, uint64_t now_ms, uint64_t wall_ms,
+                            void *tag);
 /* Linearizable read: the reply's index is what a reader must have visible; comes after a
  * quorum confirmed leadership and that index is visible here. Writes nothing: heartbeats
  * carry a round number that answers echo (Raft thesis §6.4). */

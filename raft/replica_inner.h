@@ -90,6 +90,7 @@ struct proposal {
     struct replica *replica;
     struct raft_apply request;
     void *tag;
+    enum replica_when when;
     char *command; /* while waiting; owned */
     size_t size;
     uint64_t wall_ms;

@@ -421,7 +421,11 @@ static void complete_apply(struct replica *replica, struct io_job *job)
         proposal->reply.answer = job->job.answer;
         job->job.answer.detail = (struct slice){NULL, 0}; /* moved */
         list_remove(link);
-        list_append(&replica->answered, link);
+        list_append(proposal->when == REPLICA_WHEN_APPLIED &&
+                            proposal->reply.result == GW_OK
+                        ? &replica->ended
+                        : &replica->answered,
+                    link);
         break;
     }
 }

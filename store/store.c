@@ -2,7 +2,7 @@
  *
  * One step takes what is queued, runs it in order inside one write transaction,
  * and commits when somebody needs it: an append, a truncation, a vote or an
- * install at once; applied state after `lazy_us`, or when a reader waits.
+ * install at once; applied state after `linger_us` or `lazy_us`, or when a reader waits.
  *
  * Commits are pipelined. With MDB_NOMETASYNC a commit flushes the data, then
  * writes the meta page unflushed; the next commit's flush carries it. So what
@@ -35,9 +35,11 @@ struct store {
 
     /* The stepping thread's own. */
     struct txn *txn; /* open write transaction, or NULL */
-    uint64_t open_since_us;
+    uint64_t commit_by_us;
     bool needs_durable;     /* something in txn waits for the disk */
     bool commit_wanted;     /* somebody waits for txn to be visible */
+    bool is_awaited;        /* txn changed the configuration: wanted soon, not at once */
+    bool has_news;          /* since the last wake */
     bool is_unsynced;       /* held waits for a sync or the next commit */
     struct list_link batch; /* run in txn, not committed */
     struct list_link held;  /* committed, not durable */
@@ -215,7 +217,7 @@ static enum result run_apply(struct store *store, struct store_job *job)
     store->applied = job->index;
     store->revision = job->answer.revision;
     if (job->answer.configuration)
-        store->commit_wanted = true;
+        store->is_awaited = true;
     return GW_OK;
 }
 
@@ -312,6 +314,7 @@ static enum result run(struct store *store, struct store_job *job)
 
 static void complete(struct store *store, struct list_link *jobs)
 {
+    store->has_news |= !list_is_empty(jobs);
     pthread_mutex_lock(&store->lock);
     list_move_all(&store->completed, jobs);
     pthread_mutex_unlock(&store->lock);
@@ -319,7 +322,10 @@ static void complete(struct store *store, struct list_link *jobs)
 
 static void wake(struct store *store)
 {
-    if (store->options.wake != NULL)
+    bool has_news = store->has_news;
+
+    store->has_news = false;
+    if (has_news && store->options.wake != NULL)
         store->options.wake(store->options.owner);
 }
 
@@ -327,6 +333,7 @@ static void wake(struct store *store)
 static void release_held(struct store *store)
 {
     store->is_unsynced = false;
+    store->has_news = true;
     if (store->held_sequence > atomic_load(&store->durable))
         atomic_store(&store->durable, store->held_sequence);
     complete(store, &store->held);
@@ -343,9 +350,11 @@ static void fail_all(struct list_link *jobs, enum result result)
 static void halt(struct store *store, struct list_link *jobs)
 {
     atomic_store(&store->is_halted, true);
+    store->has_news = true;
     txn_abort(store->txn);
     store->txn = NULL;
-    store->is_unsynced = store->needs_durable = store->commit_wanted = false;
+    store->is_unsynced = store->needs_durable = false;
+    store->commit_wanted = store->is_awaited = false;
     fail_all(&store->held, GW_HALTED);
     fail_all(&store->batch, GW_HALTED);
     fail_all(jobs, GW_HALTED);
@@ -361,6 +370,7 @@ static enum result commit(struct store *store)
     store->txn = NULL;
     if (result != GW_OK)
         return result;
+    store->has_news |= store_visible(store) != store->applied;
     atomic_store(&store->visible_revision, store->revision);
     atomic_store(&store->visible, store->applied);
     /* This commit's flush carried the previous one's meta page. */
@@ -373,8 +383,21 @@ static enum result commit(struct store *store)
     } else {
         complete(store, &store->batch);
     }
-    store->needs_durable = store->commit_wanted = false;
+    store->needs_durable = store->commit_wanted = store->is_awaited = false;
     return GW_OK;
+}
+
+/* Whether the open transaction is committed in this step. */
+static bool is_commit_due(const struct store *store, uint64_t now_us, bool has_more)
+{
+    if (store->txn == NULL)
+        return false;
+    if (store->needs_durable || now_us >= store->commit_by_us)
+        return true;
+    if (has_more)
+        return false; /* what comes is soon run, and goes along */
+    /* Where a flush is due anyway, it may as well be a commit's. */
+    return store->commit_wanted || (store->is_awaited && store->is_unsynced);
 }
 
 bool store_step(struct store *store, uint64_t now_us, uint64_t *ret_next_us)
@@ -408,7 +431,7 @@ bool store_step(struct store *store, uint64_t now_us, uint64_t *ret_next_us)
 
     if (had_jobs && store->txn == NULL) {
         result = env_begin_write(store->options.env, &store->txn);
-        store->open_since_us = now_us;
+        store->commit_by_us = now_us + store->options.lazy_us;
         if (want)
             store->commit_wanted = true;
     }
@@ -425,7 +448,10 @@ bool store_step(struct store *store, uint64_t now_us, uint64_t *ret_next_us)
         list_append(result == GW_OK && job->type == STORE_APPLY ? &early : &store->batch,
                     link);
     }
+    if (store->is_awaited && store->commit_by_us > now_us + store->options.linger_us)
+        store->commit_by_us = now_us + store->options.linger_us;
     complete(store, &early);
+    wake(store); /* whoever waits for an answer need not wait for the commit */
     if (result != GW_OK) {
         halt(store, &jobs);
         wake(store);
@@ -436,9 +462,7 @@ bool store_step(struct store *store, uint64_t now_us, uint64_t *ret_next_us)
     has_more = !list_is_empty(&store->queue);
     pthread_mutex_unlock(&store->lock);
 
-    if (store->txn != NULL &&
-        (store->needs_durable || (store->commit_wanted && !has_more) ||
-         now_us >= store->open_since_us + store->options.lazy_us))
+    if (is_commit_due(store, now_us, has_more))
         result = commit(store);
     else if (store->is_unsynced && !has_more) {
         /* Nothing to pipeline with: flush the last meta page now. */
@@ -451,8 +475,7 @@ bool store_step(struct store *store, uint64_t now_us, uint64_t *ret_next_us)
     if (store->is_unsynced || has_more)
         *ret_next_us = now_us;
     else if (store->txn != NULL)
-        *ret_next_us =
-            store->commit_wanted ? now_us : store->open_since_us + store->options.lazy_us;
+        *ret_next_us = store->commit_wanted ? now_us : store->commit_by_us;
     wake(store);
     return true;
 }
@@ -522,5 +545,6 @@ void store_cancel(struct store *store, struct list_link *ret_jobs)
     list_move_all(ret_jobs, &store->held);
     list_move_all(ret_jobs, &store->batch);
     list_move_all(ret_jobs, &store->queue);
-    store->is_unsynced = store->needs_durable = store->commit_wanted = false;
+    store->is_unsynced = store->needs_durable = false;
+    store->commit_wanted = store->is_awaited = false;
 }

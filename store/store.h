@@ -7,8 +7,10 @@
  * store_durable().
  *
  * APPLY jobs run the state machine inside the write transaction: the state and
- * the applied index are one commit. An apply-only batch stays open up to 5 ms,
- * so that state rides on the next append, unless `visible_wanted`.
+ * the applied index are one commit. They come back when run, before that commit. An
+ * apply-only batch stays open for a while, so that state rides on the next append:
+ * `linger_us` where it changed the configuration, else `lazy_us`; not at all when
+ * somebody waits for it to be visible.
  * Order, pipelining and why: notes in docs/ARCHITECTURE.md, "A write".
  *
  * Threads: push, take_completed, durable, visible: the member's. step: the store
@@ -82,6 +84,7 @@ struct store_options {
     void *owner;
     void (*wake)(void *owner); /* store thread: jobs completed, or visible moved */
     unsigned lazy_us;          /* how long an apply-only batch may stay open; 5,000 */
+    unsigned linger_us;        /* and how long once it changed the configuration */
 };
 
 struct store;

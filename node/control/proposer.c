@@ -69,6 +69,8 @@ static void retry(struct proposer *proposer, struct write *write)
 static void post_propose(struct proposer *proposer, struct write *write)
 {
     member_call_init(&write->call, MEMBER_PROPOSE, proposer->hooks.mailbox);
+    /* Whoever repeats an answered write shall find its session in the store. */
+    write->call.when = write->has_client ? REPLICA_WHEN_VISIBLE : REPLICA_WHEN_APPLIED;
     buffer_deinit(&write->call.payload);
     write->call.payload = write->command;
     buffer_init(&write->command, 0);

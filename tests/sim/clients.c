@@ -132,7 +132,9 @@ static void write_once(struct sim *sim, struct sim_node *node, int id)
     client->is_waiting = true;
     node->in_flight++;
     node->next_sequence++;
-    if (replica_propose(node->replica, buffer_slice(&command), sim_now_ms(sim),
+    enum replica_when when =
+        sim_chance(sim, 800) ? REPLICA_WHEN_APPLIED : REPLICA_WHEN_VISIBLE;
+    if (replica_propose(node->replica, buffer_slice(&command), when, sim_now_ms(sim),
                         1700000000000u + sim_now_ms(sim), asked) != GW_OK) {
         client->is_waiting = false;
         node->in_flight--;

@@ -109,7 +109,8 @@ void node_boot(struct sim_node *node)
                                   .apply = on_apply,
                                   .wake = on_wake,
                                   .owner = node,
-                                  .lazy_us = 5000};
+                                  .lazy_us = 5000,
+                                  .linger_us = 500};
     struct replica_options replica = {
         .id = (uint64_t)node->id,
         .now_ms = sim_now_ms(sim),

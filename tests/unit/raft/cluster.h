@@ -58,6 +58,8 @@ struct cluster {
     /* A test's own look at each message; false drops it. */
     bool (*inspect)(struct cluster *cluster, const struct envelope *envelope);
     bool gathers; /* messages of one step go together */
+    enum replica_when when;
+    unsigned linger_us; /* of their stores */
     struct rng rng;
 };
 
@@ -132,10 +134,12 @@ static inline void node_open(struct cluster *cluster, uint64_t id)
                                            node->map_size != 0 ? node->map_size : 1u << 28},
                  &node->env, &err) != GW_OK)
         fail_msg("%s", err.text);
-    if (store_open(
-            &(struct store_options){
-                .env = node->env, .apply = fsm_apply, .owner = &node->fsm, .lazy_us = 5000},
-            &node->store, &err) != GW_OK)
+    if (store_open(&(struct store_options){.env = node->env,
+                                           .apply = fsm_apply,
+                                           .owner = &node->fsm,
+                                           .lazy_us = 5000,
+                                           .linger_us = cluster->linger_us},
+                   &node->store, &err) != GW_OK)
         fail_msg("%s", err.text);
     options.store = node->store;
     rng_init(&options.rng, id * 7919 + cluster->now_ms);
@@ -346,8 +350,8 @@ static inline enum result propose_put(struct cluster *cluster, uint64_t id, cons
 
     buffer_init(&command, 0);
     assert_true(transaction_encode(&command, &header, &transaction));
-    result = replica_propose(node->replica, buffer_slice(&command), cluster->now_ms,
-                             1700000000000ull + cluster->now_ms, NULL);
+    result = replica_propose(node->replica, buffer_slice(&command), cluster->when,
+                             cluster->now_ms, 1700000000000ull + cluster->now_ms, NULL);
     buffer_deinit(&command);
     return result;
 }

@@ -169,6 +169,83 @@ static void a_read_confirms_leadership_and_writes_nothing(void **state)
     cluster_deinit(&c);
 }
 
+static void an_answer_at_apply_does_not_wait_to_be_visible_but_a_read_does(void **state)
+{
+    struct cluster c;
+    uint64_t leader;
+    unsigned replies;
+
+    (void)state;
+    cluster_init(&c, 3);
+    c.when = REPLICA_WHEN_APPLIED;
+    c.linger_us = 1000000; /* nothing is visible before somebody asks */
+    cluster_open(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    leader = cluster_leader(&c);
+    uint64_t index = c.nodes[leader].last_index;
+    assert_false(node_has(&c.nodes[leader], "route/a", "1"));
+    assert_true(view_of(&c.nodes[leader]).visible < index);
+
+    replies = c.nodes[leader].replies;
+    assert_int_equal(replica_barrier(c.nodes[leader].replica, c.now_ms, NULL), GW_OK);
+    while (c.nodes[leader].replies == replies)
+        cluster_step(&c);
+    assert_int_equal(c.nodes[leader].last_result, GW_OK);
+    assert_true(c.nodes[leader].last_index >= index);
+    assert_true(node_has(&c.nodes[leader], "route/a", "1"));
+
+    c.when = REPLICA_WHEN_VISIBLE; /* whoever goes on to read the store says so */
+    assert_int_equal(cluster_put(&c, "route/a", "2"), GW_OK);
+    assert_true(node_has(&c.nodes[leader], "route/a", "2"));
+    cluster_deinit(&c);
+}
+
+static void an_answer_at_apply_outlives_the_leader_that_gave_it(void **state)
+{
+    struct cluster c;
+    uint64_t leader, next;
+
+    (void)state;
+    cluster_init(&c, 3);
+    c.when = REPLICA_WHEN_APPLIED;
+    c.linger_us = 1000000;
+    cluster_open(&c);
+    leader = cluster_leader(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    assert_false(node_has(&c.nodes[leader], "route/a", "1"));
+    node_close(&c, leader); /* what it ran and did not commit is dropped */
+    next = cluster_leader(&c);
+    assert_true(next != leader);
+    unsigned replies = c.nodes[next].replies;
+    assert_int_equal(replica_barrier(c.nodes[next].replica, c.now_ms, NULL), GW_OK);
+    while (c.nodes[next].replies == replies)
+        cluster_step(&c);
+    assert_true(node_has(&c.nodes[next], "route/a", "1"));
+    node_open(&c, leader);
+    assert_false(node_has(&c.nodes[leader], "route/a", "1"));
+    cluster_run(&c, 3000);
+    assert_true(node_has(&c.nodes[leader], "route/a", "1"));
+    cluster_deinit(&c);
+}
+
+static void a_refusal_waits_until_what_it_rests_on_is_visible(void **state)
+{
+    struct cluster c;
+    uint64_t leader;
+
+    (void)state;
+    cluster_init(&c, 3);
+    c.when = REPLICA_WHEN_APPLIED;
+    c.linger_us = 1000000;
+    cluster_open(&c);
+    leader = cluster_leader(&c);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    /* The store has not moved, so this one extends the same sequence as the first. */
+    assert_int_equal(cluster_put(&c, "route/b", "2"), GW_AGAIN);
+    assert_true(store_visible(c.nodes[leader].store) >= c.nodes[leader].last_index);
+    cluster_deinit(&c);
+}
+
 static void a_cut_off_leader_confirms_no_read(void **state)
 {
     struct cluster c;
@@ -456,6 +533,9 @@ int main(void)
         cmocka_unit_test(a_restart_keeps_everything_acknowledged),
         cmocka_unit_test(a_new_leader_takes_over_and_the_old_one_follows),
         cmocka_unit_test(a_read_confirms_leadership_and_writes_nothing),
+        cmocka_unit_test(an_answer_at_apply_does_not_wait_to_be_visible_but_a_read_does),
+        cmocka_unit_test(an_answer_at_apply_outlives_the_leader_that_gave_it),
+        cmocka_unit_test(a_refusal_waits_until_what_it_rests_on_is_visible),
         cmocka_unit_test(a_cut_off_leader_confirms_no_read),
         cmocka_unit_test(a_write_in_flight_when_leadership_is_lost_is_unknown),
         cmocka_unit_test(a_lagging_follower_gets_a_dump),

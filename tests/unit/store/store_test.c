@@ -13,6 +13,7 @@ struct fixture {
     unsigned wakes;
     bool apply_fails;
     bool is_configuration;
+    unsigned linger_us;
 };
 
 /* "key=value" puts a record. */
@@ -51,7 +52,8 @@ static void f_open(struct fixture *f, uint64_t map_size)
                                                         .apply = apply,
                                                         .owner = f,
                                                         .wake = on_wake,
-                                                        .lazy_us = 5000},
+                                                        .lazy_us = 5000,
+                                                        .linger_us = f->linger_us},
                                 &f->store, &err),
                      GW_OK);
 }
@@ -197,6 +199,77 @@ static void a_configuration_entry_is_visible_at_once(void **state)
     store_step(f.store, 1000, &next);
     assert_int_equal(store_visible(f.store), 1);
     assert_int_equal(store_revision(f.store), 1);
+    f_deinit(&f);
+}
+
+static void a_configuration_entry_lingers_for_an_append_to_ride_on(void **state)
+{
+    struct fixture f;
+    struct store_job one = apply_job(1, SLICE("a=1")), two = apply_job(2, SLICE("a=2"));
+    struct store_job append = append_job(two_entries, 2, 1);
+    uint64_t next;
+
+    (void)state;
+    f_init(&f, 0);
+    f_close(&f);
+    f.linger_us = 500;
+    f_open(&f, 0);
+    f.is_configuration = true;
+    store_push(f.store, &one);
+    store_step(f.store, 1000, &next);
+    assert_int_equal(completed(&f, NULL), 1); /* its answer does not wait */
+    assert_int_equal(f.wakes, 1);
+    assert_int_equal(store_visible(f.store), 0);
+    assert_int_equal(next, 1500);
+    store_push(f.store, &append); /* within that time: one commit for both */
+    store_step(f.store, 1200, &next);
+    assert_int_equal(store_visible(f.store), 1);
+    assert_int_equal(completed(&f, NULL), 0);
+    store_push(f.store, &two); /* a flush is due for the append: a commit is one, too */
+    store_step(f.store, 1300, &next);
+    assert_int_equal(store_visible(f.store), 2);
+    assert_int_equal(completed(&f, NULL), 2);
+    f_deinit(&f);
+}
+
+static void a_configuration_entry_lingers_no_longer_than_that(void **state)
+{
+    struct fixture f;
+    struct store_job one = apply_job(1, SLICE("a=1")), two = apply_job(2, SLICE("a=2"));
+    uint64_t next;
+
+    (void)state;
+    f_init(&f, 0);
+    f_close(&f);
+    f.linger_us = 500;
+    f_open(&f, 0);
+    f.is_configuration = true;
+    store_push(f.store, &one);
+    store_step(f.store, 1000, &next);
+    store_push(f.store, &two); /* does not begin the time again */
+    store_step(f.store, 1400, &next);
+    assert_int_equal(next, 1500);
+    assert_int_equal(store_visible(f.store), 0);
+    store_step(f.store, 1500, &next);
+    assert_int_equal(store_visible(f.store), 2);
+    assert_int_equal(store_revision(f.store), 2);
+    f_deinit(&f);
+}
+
+static void nobody_is_woken_for_nothing(void **state)
+{
+    struct fixture f;
+    struct store_job append = append_job(two_entries, 2, 1);
+    uint64_t next;
+
+    (void)state;
+    f_init(&f, 0);
+    store_push(f.store, &append);
+    store_step(f.store, 0, &next); /* committed, not durable */
+    assert_int_equal(f.wakes, 0);
+    store_step(f.store, 0, &next);
+    assert_int_equal(f.wakes, 1);
+    assert_int_equal(completed(&f, NULL), 1);
     f_deinit(&f);
 }
 
@@ -640,6 +713,9 @@ int main(void)
         cmocka_unit_test(applied_state_is_answered_at_once_and_visible_lazily),
         cmocka_unit_test(a_waiting_reader_makes_state_visible_now),
         cmocka_unit_test(a_configuration_entry_is_visible_at_once),
+        cmocka_unit_test(a_configuration_entry_lingers_for_an_append_to_ride_on),
+        cmocka_unit_test(a_configuration_entry_lingers_no_longer_than_that),
+        cmocka_unit_test(nobody_is_woken_for_nothing),
         cmocka_unit_test(a_snapshot_job_needs_no_flush_of_its_own),
         cmocka_unit_test(a_start_begins_where_the_state_ends),
         cmocka_unit_test(an_entry_within_the_state_is_not_applied_again),

@@ -197,6 +197,26 @@ static void the_first_write_of_a_term_waits_for_a_barrier(void **state)
     end();
 }
 
+static void only_a_write_that_may_be_repeated_waits_to_be_visible(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *once = wish_apply(REGION("eu"));
+    struct wish *keyed = wish_apply(REGION_AFTER("us", "eu"));
+    keyed->write.has_client = true;
+    submit(once);
+    pass_barrier();
+    submit(keyed);
+    assert_int_equal(call_count, 2);
+    assert_int_equal(calls[0]->when, REPLICA_WHEN_APPLIED);
+    assert_int_equal(calls[1]->when, REPLICA_WHEN_VISIBLE);
+    answer(0, GW_OK, 6, 6);
+    answer(0, GW_OK, 7, 7);
+    forget(once);
+    forget(keyed);
+    end();
+}
+
 static void the_next_write_is_checked_against_what_is_in_flight(void **state)
 {
     (void)state;
@@ -647,6 +667,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_write_of_a_term_waits_for_a_barrier),
+        cmocka_unit_test(only_a_write_that_may_be_repeated_waits_to_be_visible),
         cmocka_unit_test(the_next_write_is_checked_against_what_is_in_flight),
         cmocka_unit_test(those_that_waited_are_checked_in_one_go),
         cmocka_unit_test(a_broken_run_is_checked_again_in_order),
