@@ -68,6 +68,14 @@ static bool is_failed(const struct check *check, enum kind kind, struct slice na
            table_get(&check->change->failed, slice_from_string(key)) != NULL;
 }
 
+/* By this change: who refers to it is told of that. */
+static bool is_deleted(const struct check *check, enum kind kind, struct slice name)
+{
+    const struct change_item *item = change_find(check->change, kind, name);
+
+    return item != NULL && item->resource == NULL;
+}
+
 /* Any region may be named while no Region exists. */
 static bool is_free_region(const struct check *check, enum kind kind)
 {
@@ -79,13 +87,13 @@ static void visit_reference(void *context, const char *path, const char *label,
 {
     struct check *check = context;
     if ((check->regions_only && kind != KIND_REGION) || is_free_region(check, kind) ||
-        catalog_get(check->after, kind, name) != NULL || is_failed(check, kind, name))
+        catalog_get(check->after, kind, name) != NULL || is_failed(check, kind, name) ||
+        (check->regions_only && is_deleted(check, kind, name)))
         return;
     char object[OBJECT_SIZE], hint[96];
     struct problem place = place_of(check, check->resource, path, object, sizeof object);
     if (check->deleted_only) {
-        const struct change_item *item = change_find(check->change, kind, name);
-        if (item == NULL || item->resource != NULL)
+        if (!is_deleted(check, kind, name))
             return; /* was missing before: not this change's */
         place.item = 0;
         place.object = SLICE("");
@@ -344,6 +352,7 @@ static void check_members(struct check *check, const struct member_region *membe
 struct touched {
     bool kinds[KIND_COUNT];
     bool deleted;
+    bool put_region; /* the first one ends that any may be named */
 };
 
 bool catalog_check(const struct catalog *after, const struct change *change,
@@ -370,6 +379,7 @@ bool catalog_check(const struct catalog *after, const struct change *change,
             touched.deleted = true;
             continue;
         }
+        touched.put_region |= item->kind == KIND_REGION;
         check_references(&check, item->resource);
         if (item->kind == KIND_SERVICE)
             check_endpoint_regions(&check, item->resource);
@@ -377,6 +387,7 @@ bool catalog_check(const struct catalog *after, const struct change *change,
     for (size_t i = 0; i < broken; i++) {
         const struct change_item *item = &change->broken[i];
         touched.kinds[item->kind] = true;
+        touched.put_region |= item->kind == KIND_REGION;
         check.place = item->place;
         check_references(&check, item->resource);
         if (item->kind == KIND_SERVICE)
@@ -399,7 +410,7 @@ bool catalog_check(const struct catalog *after, const struct change *change,
             problems_add(problems, NULL, "no_memory", "out of memory");
     }
     if (change != NULL && touched.kinds[KIND_REGION]) {
-        if (!touched.deleted)
+        if (touched.put_region)
             check_others(&check, true, false);
         catalog_each(after, KIND_SERVICE, resource)
         {

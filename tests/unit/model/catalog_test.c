@@ -224,6 +224,34 @@ static void deleting_what_is_referred_to_names_who_refers(void **state)
     assert_int_equal(catalog_count(&after, KIND_ROUTE), 0);
 }
 
+/* While no Region exists any may be named; the first one ends that, whatever else goes. */
+static void new_regions_are_checked_though_something_is_deleted(void **state)
+{
+    (void)state;
+    add(SERVICE OBJECT("Route", "r", "{service: cart}"));
+    assert_true(validate());
+    next();
+    add(OBJECT("Region", "eu", "{}"));
+    assert_true(change_delete(&change, KIND_ROUTE, SLICE("r")));
+    assert_false(validate());
+    assert_true(has_problem(&problems, "not_defined",
+                            "Service/cart endpoint cart-us-1: region 'us' not defined"));
+    assert_int_equal(problems.errors, 1);
+}
+
+static void a_region_that_goes_while_another_comes_is_told_of_once(void **state)
+{
+    (void)state;
+    add(OBJECT("Region", "us", "{}") SERVICE);
+    assert_true(validate());
+    next();
+    add(OBJECT("Region", "eu", "{}"));
+    assert_true(change_delete(&change, KIND_REGION, SLICE("us")));
+    assert_false(validate());
+    assert_true(has_problem(&problems, "in_use", "Region/us cannot be deleted"));
+    assert_int_equal(problems.errors, 1);
+}
+
 static void deleting_what_is_not_there_is_an_error(void **state)
 {
     (void)state;
@@ -542,6 +570,8 @@ int main(void)
         TEST(any_region_will_do_while_no_region_exists),
         TEST(endpoints_need_a_region_once_two_exist),
         TEST(deleting_what_is_referred_to_names_who_refers),
+        TEST(new_regions_are_checked_though_something_is_deleted),
+        TEST(a_region_that_goes_while_another_comes_is_told_of_once),
         TEST(deleting_what_is_not_there_is_an_error),
         TEST(routes_that_tie_are_an_error_naming_both),
         TEST(routes_told_apart_by_a_header_do_not_tie),
