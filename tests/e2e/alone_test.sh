@@ -19,7 +19,7 @@ is_without_leader() { gw 2 cluster status -o json 2>/dev/null | is_true '.health
 check "it knows that it is alone" wait_until 10 is_without_leader
 started=$(now_ms)
 expect 6 "a write exits 6" gw 2 apply -f <(route late /late)
-within "the refusal comes" 3500 $(($(now_ms) - started)) ms
+within "the refusal comes" 3000 $(($(now_ms) - started)) ms
 says "and says of whom there are too few, what goes on, and what next" 'no quorum: 1 of 3 voters' "revision $revision" '^next: |next: gwctl'
 expect 6 "as JSON too" gw 2 apply -f <(route late /late) -o json
 check "the problem is 503 no_quorum" is_true '.status == 503 and .code == "no_quorum"' "$dir/err"

@@ -25,9 +25,15 @@ for round in 1 2 3 4 5 6 7; do
         break
     }
     said=$(sed -n 's/^revision .* in \([0-9]*\) ms$/\1/p' "$dir/until.log")
+    [ -n "$said" ] || {
+        not_ok "gwctl says in how many ms route new-$round was served"
+        head -n 5 "$dir/until.log" | sed 's/^/#   /'
+        break
+    }
     whole+=("$(jq .ms <<<"$answer")")
-    own+=("$(jq --argjson said "${said:-null}" '$said + ([.afterExitMs, 0] | max)' <<<"$answer")")
+    own+=("$(jq --argjson said "$said" '$said + ([.afterExitMs, 0] | max)' <<<"$answer")")
 done
+check "seven rounds were timed" [ "${#own[@]}" = 7 ]
 median() { printf '%s\n' "$@" | sort -n | sed -n 4p; }
 note "from the start of the process until all three serve the new route: ${whole[*]} ms, median $(median "${whole[@]}")"
 note "by gwctl's clock: ${own[*]} ms; aim 10 ms"

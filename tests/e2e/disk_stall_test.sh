@@ -2,7 +2,6 @@
 # The leader's disk stops to answer, without an error: it hands over, and serves on; with its disk back it follows.
 . "$GW_ROOT/tests/lib/tap.sh"
 . "$GW_ROOT/tests/lib/cluster.sh"
-command -v strace >/dev/null || { skip "a stalled disk" "strace is not there"; exit 0; }
 [ -z "${GW_SANITIZED:-}" ] || { skip "a stalled disk" "a sanitizer and a tracer do not go together"; exit 0; }
 cluster_open
 upstream_start hello
@@ -11,15 +10,7 @@ basic | apply 1 >/dev/null && wait_until 5 all_serve /hello || not_ok "the confi
 
 sick=$(leader)
 other=$(others "$sick" | head -n 1)
-strace -f -q -o "$dir/trace" -p "${pid[$sick]}" -e trace=fdatasync,fsync,msync \
-    -e inject=fdatasync,fsync,msync:delay_enter=20000000 >/dev/null 2>"$dir/strace.err" &
-tracer=$!
-attached() { [ "$(awk '/^TracerPid/ { print $2 }' "/proc/${pid[$sick]}/status")" = "$tracer" ]; }
-if ! wait_until 5 attached; then
-    kill "$tracer" 2>/dev/null
-    skip "a stalled disk" "strace may not attach here: $(head -n 1 "$dir/strace.err")"
-    exit 0
-fi
+trace_start "$sick" "a stalled disk" fdatasync,fsync,msync delay_enter=20000000 || { tap_end; exit; }
 stalled=$(now_ms)
 route first /first | apply "$other" --timeout 1s >"$dir/first.log" 2>&1
 another_leads() { local i; for i in $(others "$sick"); do leads "$i" && return 0; done; return 1; }
@@ -29,8 +20,7 @@ expect 0 "writes go on" gw "$other" apply -f <(route stall /stall) --timeout 20s
 check "they are served by the others" wait_until 5 serves "$other" /stall
 check "the sick one serves what it had" serves "$sick" /hello
 check "and says why it handed over" grep -q 'its disk stalls' "${data[$sick]}.log"
-kill "$tracer"
-wait "$tracer" 2>/dev/null
+trace_stop
 check "with its disk back it catches up" wait_until 30 in_sync 1 2 3
 check "and all is well" wait_until 20 healthy "$other"
 check "it does not lead again soon" another_leads

@@ -9,14 +9,8 @@ basic | apply 1 >/dev/null && wait_until 5 all_serve /hello || not_ok "the confi
 
 sick=$(leader)
 mapfile -t left < <(others "$sick")
-is_attached() { grep -q attached "$dir/strace.err" 2>/dev/null; }
 calls=fsync,fdatasync,msync,pwrite64,pwritev,pwritev2,ftruncate,sync_file_range
-strace -f -p "${pid[$sick]}" -e trace=$calls -e inject=$calls:error=EIO -o /dev/null 2>"$dir/strace.err" &
-tracer=$!
-if ! wait_until 5 is_attached; then
-    skip disk "strace cannot attach here: $(head -n 1 "$dir/strace.err")"
-    exit 0
-fi
+trace_start "$sick" "a failing disk" $calls error=EIO || { tap_end; exit; }
 note "every write to the disk of ${name[$sick]}, the leader, fails from now on"
 load_start "$sick" sick
 load_start "${left[0]}" well
@@ -45,8 +39,7 @@ for which in sick well; do
 done
 
 # The disk is well again: a restart brings the member back.
-kill -TERM $tracer
-wait $tracer 2>/dev/null
+trace_stop
 node_kill "$sick"
 node_start "$sick"
 check "after a restart it is healthy again" wait_until 20 healthy "${left[0]}"

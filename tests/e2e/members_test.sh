@@ -107,7 +107,7 @@ check "they do not reach it any more" [ "$(gw "$me" --stale get route later 2>/d
 node_kill "$me"
 node_start "$me"
 check "started again it still knows" wait_until 20 knows
-still() { ! curl -s --max-time 1 "http://127.0.0.1:${health[$me]}/readyz?leader" >/dev/null || true; members "$one" | is_true '.members | length == 3'; }
+still() { ! curl -sf --max-time 1 "http://127.0.0.1:${health[$me]}/readyz?leader" >/dev/null && members "$one" | is_true '.members | length == 3'; }
 check "and is no member" still
 node_kill "$me"
 old_id=$(awk '/^id:/ { print $2 }' "${data[$me]}/identity")

@@ -173,6 +173,28 @@ upstream_start() {
     wait_until 5 curl -sf -o /dev/null "http://127.0.0.1:$port/healthz"
 }
 
+# trace_start I NAME CALLS HOW: strace injects into node I's calls, as "error=EIO". False, and said: it cannot be had
+# here (skip NAME), or it should be and is not (not ok). trace_stop ends it.
+trace_start() {
+    local i=$1 what=$2 calls=$3 how=$4
+    command -v strace >/dev/null || { skip "$what" "strace is not installed"; return 1; }
+    strace -q -o /dev/null true 2>"$dir/strace.err" || { skip "$what" "nothing may be traced here: $(head -n 1 "$dir/strace.err")"; return 1; }
+    strace -f -q -p "${pid[$i]}" -e trace="$calls" -e inject="$calls:$how" -o /dev/null 2>"$dir/strace.err" &
+    tracer=$!
+    wait_until 5 is_traced "$i" && return 0
+    # Yama lets a process trace its children only, unless it may do everything.
+    if [ "$(id -u)" != 0 ] && [ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" != 0 ]; then
+        skip "$what" "strace may not attach here: $(head -n 1 "$dir/strace.err")"
+    else
+        not_ok "$what: strace attaches to a node"
+        sed 's/^/#   /' "$dir/strace.err"
+    fi
+    trace_stop
+    return 1
+}
+is_traced() { [ "$(awk '/^TracerPid/ { print $2 }' "/proc/${pid[$1]}/status")" = "$tracer" ]; }
+trace_stop() { kill "$tracer" 2>/dev/null; wait "$tracer" 2>/dev/null; return 0; }
+
 leads() { [ -n "${pid[$1]:-}" ] && at "$1" curl -sf -o /dev/null --max-time 1 "http://127.0.0.1:${health[$1]}/readyz?leader"; }
 leader() {
     local i
