@@ -93,14 +93,11 @@ static void reply_applied(struct request *request)
     }
     request->revision = write->revision;
     if (write->type == WRITE_PUT || write->type == WRITE_PATCH) {
-        const struct resource *resource =
-            catalog_get(&request->control->visible->catalog, write->kind, write->name);
         /* A repeated request names what it made itself: what is there by now may be
          * another's. */
-        uint64_t etag =
-            write->changed_count != 0 || write->is_session_known || resource == NULL
-                ? write->revision
-                : resource->mod_revision;
+        uint64_t etag = write->changed_count != 0 || write->is_session_known
+                            ? write->revision
+                            : write->mod_revision;
         if (!write->dry_run)
             snprintf(request->etag, sizeof request->etag, "%llu", (unsigned long long)etag);
     }
@@ -291,8 +288,7 @@ static void submit(struct request *request, enum write_type type, struct slice b
         write->has_if_revision = true;
         write->if_revision = *only_at;
     }
-    write->needs_visible =
-        write->has_only_at || slice_find(body, SLICE("\"preconditions\"")) != SIZE_MAX;
+    write->needs_visible = write->has_only_at;
     if (type != WRITE_APPLY) {
         write->kind = kind_by_name(request->parts[2]);
         write->name = request->parts[3];

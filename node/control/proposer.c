@@ -66,6 +66,13 @@ static void retry(struct proposer *proposer, struct write *write)
     list_append(&proposer->again, &write->link);
 }
 
+/* Before all that wait. */
+static void check_next(struct proposer *proposer, struct write *write)
+{
+    proposer->queued++;
+    list_prepend(&proposer->queue, &write->link);
+}
+
 static void post_propose(struct proposer *proposer, struct write *write)
 {
     member_call_init(&write->call, MEMBER_PROPOSE, proposer->hooks.mailbox);
@@ -127,6 +134,9 @@ static bool tells_of_state(const struct write *write)
     case GW_NOT_FOUND:
     case GW_CONFLICT:
         return true;
+    case GW_INVALID:
+    case GW_TOO_LARGE:
+        return write->rests_on_state;
     default:
         return false;
     }
@@ -145,6 +155,9 @@ static void take_checked(struct proposer *proposer, struct write *write)
         finish(proposer, write, write->result);
     } else if (proposer->is_rebuilding && write->is_on_tentative) {
         retry(proposer, write);
+    } else if (write->result == GW_AGAIN && write->is_on_tentative &&
+               write->needs_visible) {
+        check_next(proposer, write);
     } else if (!write->dry_run && tells_of_state(write)) {
         wait_in_line(proposer, write);
     } else if (write->result != GW_OK || write->dry_run) {
@@ -378,8 +391,7 @@ static void proposal_came(struct proposer *proposer, struct write *write)
     member_call_deinit(call);
 
     if (result == GW_OK && is_answered_by_now(proposer, write)) {
-        proposer->queued++;
-        list_prepend(&proposer->queue, &write->link); /* the next check takes that answer */
+        check_next(proposer, write); /* which takes that answer */
     } else if (result == GW_OK) {
         if (!write->is_noop && write->revision > proposer->revision)
             proposer->revision = write->revision;

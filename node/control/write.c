@@ -36,7 +36,7 @@ void write_reset(struct write *write)
     write->result = GW_OK;
     write->err = ERROR_NONE;
     write->changed_count = 0;
-    write->is_noop = write->is_session_known = false;
+    write->is_noop = write->is_session_known = write->rests_on_state = false;
     write->region_count = 0;
 }
 
@@ -79,6 +79,8 @@ static enum result no_memory(struct write *write)
 /* ETags compare by modRevision, before anything else is looked at (RFC 9110 §13). */
 static enum result check_preconditions(struct write *write, const struct resource *old)
 {
+    if (write->is_session_known)
+        return GW_OK; /* it held the first time */
     if (write->if_none_match && old != NULL)
         return fail(write, error_set(&write->err, GW_PRECONDITION,
                                      "%s/%.*s exists already (If-None-Match: *)",
@@ -125,8 +127,12 @@ static enum result check_conditions(struct write *write, const struct edition *b
 {
     struct command_detail detail = {.text = SLICE("not at the revision expected")};
 
-    if (list == NULL)
+    if (list == NULL || write->is_session_known)
         return GW_OK;
+    if (base->is_tentative) {
+        write->needs_visible = true;
+        return fail(write, GW_AGAIN);
+    }
     if (list->type != VALUE_LIST)
         return fail(write, error_set(&write->err, GW_MALFORMED,
                                      "preconditions is a list of kind, name, revision"));
@@ -179,6 +185,7 @@ static enum result patch(struct write *write, const struct edition *base,
     if (old == NULL)
         return fail(write, error_set(&write->err, GW_NOT_FOUND, "%s/%.*s does not exist",
                                      kind_name(write->kind), SLICE_ARG(write->name)));
+    write->rests_on_state = true; /* for what does not decode, too */
     struct value *target = resource_value(&write->arena, old);
     struct value *merged = target == NULL ? NULL : value_merge(&write->arena, target, body);
     if (merged == NULL)
@@ -370,15 +377,27 @@ void write_check(struct write *write, struct edition *base)
     }
     if (read_change(write, base) != GW_OK)
         return;
+    if (write->change.message.size > HISTORY_MESSAGE) {
+        fail(write, error_set(&write->err, GW_INVALID, "message has %zu bytes; %d at most",
+                              write->change.message.size, HISTORY_MESSAGE));
+        return;
+    }
+    write->rests_on_state = true;
     if (!change_compare(&write->change, &base->catalog, write->wall_ms, write->actor,
                         &write->changed_count, &write->problems)) {
         fail_problems(write);
         return;
     }
-    if (write->change.message.size > HISTORY_MESSAGE) {
-        fail(write, error_set(&write->err, GW_INVALID, "message has %zu bytes; %d at most",
-                              write->change.message.size, HISTORY_MESSAGE));
-        return;
+    if (write->changed_count == 0 && write->name.size != 0 && !write->dry_run) {
+        /* The answer has an ETag, which what is in flight has not yet. */
+        if (base->is_tentative) {
+            write->needs_visible = true;
+            fail(write, GW_AGAIN);
+            return;
+        }
+        const struct resource *found =
+            catalog_get(&base->catalog, write->kind, write->name);
+        write->mod_revision = found == NULL ? 0 : found->mod_revision;
     }
     if (check_after(write, base, &undo) == GW_OK && write->changed_count != 0)
         encode(write, base);

@@ -40,7 +40,9 @@ struct write {
     bool has_only_at;
     uint64_t only_at;
     struct slice message; /* why, where the body does not say it */
-    bool needs_visible;   /* it names revisions, which what is in flight has not yet */
+    /* It names revisions, which what is in flight has not yet. A check that finds so in
+     * the body says it by GW_AGAIN. */
+    bool needs_visible;
     bool has_client;
     uint8_t client[16];
     struct slice actor;
@@ -54,12 +56,14 @@ struct write {
     struct change change;     /* with every item's action */
     size_t changed_count;
     uint64_t revision;
-    struct buffer detail; /* the command's answer: command_detail_unpack */
+    uint64_t mod_revision; /* of what a PUT or PATCH without effect found */
+    struct buffer detail;  /* the command's answer: command_detail_unpack */
 
     /* The proposer's. */
     struct member_call call;
     uint64_t base_revision; /* of what it was checked against … */
     bool is_on_tentative;   /* … which held what was in flight */
+    bool rests_on_state;    /* the body was good: what was said of it, the state decided */
     struct buffer command;
     struct member_region regions[WRITE_REGIONS_MAX]; /* in `arena` */
     size_t region_count;

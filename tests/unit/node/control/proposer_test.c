@@ -258,17 +258,24 @@ static void those_that_waited_are_checked_in_one_go(void **state)
         submit(all[i]);
     pass_barrier();
     /* What was refused, or only tried, left no trace for those behind it. */
-    assert_int_equal(wrong->write.result, GW_INVALID);
+    assert_true(dry->done);
     assert_int_equal(dry->write.result, GW_OK);
-    assert_int_equal(rests_on_dry->write.result, GW_INVALID);
-    assert_false(same->done);
+    assert_false(wrong->done || same->done || rests_on_dry->done);
     assert_int_equal(call_count, 2);
     assert_int_equal(sequence_of(calls[0]), 7);
     assert_int_equal(sequence_of(calls[1]), 8);
     answer(0, GW_OK, 6, 6);
-    assert_int_equal(call_count, 2); /* a barrier for the one without effect */
-    answer(1, GW_OK, 6, 0);
-    assert_true(same->done);
+    /* Refusals and those without effect each wait for a barrier, in their order. */
+    struct wish *const none[] = {wrong, same, rests_on_dry};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(call_count, 2);
+        assert_false(none[i]->done);
+        answer(1, GW_OK, 6, 0);
+        assert_true(none[i]->done);
+    }
+    assert_int_equal(wrong->write.result, GW_INVALID);
+    assert_int_equal(same->write.result, GW_OK);
+    assert_int_equal(rests_on_dry->write.result, GW_INVALID);
     answer(0, GW_OK, 7, 7);
     /* The one with a precondition waits until all before it are visible. */
     assert_int_equal(call_count, 0);
@@ -384,10 +391,56 @@ static void a_wrong_write_never_reaches_the_log(void **state)
     struct wish *wish = wish_apply(REGION_AFTER("us", "nowhere"));
     submit(wish);
     pass_barrier();
-    assert_int_equal(call_count, 0);
+    /* That there is no such Region, only one who leads still can say. */
+    assert_false(wish->done);
+    assert_int_equal(call_count, 1);
+    assert_int_equal(calls[0]->type, MEMBER_BARRIER);
+    answer(0, GW_OK, 6, 0);
+    assert_true(wish->done);
     assert_int_equal(wish->write.result, GW_INVALID);
     assert_int_equal(wish->write.problems.errors, 1);
     forget(wish);
+    end();
+}
+
+static void a_wrong_body_is_wrong_whatever_the_state(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *wish =
+        wish_apply("{\"objects\":[{\"apiVersion\":\"gw/v1\",\"kind\":\"Region\","
+                   "\"metadata\":{\"name\":\"us\"},\"spec\":{\"wait\":1}}]}");
+    submit(wish);
+    pass_barrier();
+    assert_true(wish->done);
+    assert_int_equal(wish->write.result, GW_INVALID);
+    assert_int_equal(call_count, 0);
+    forget(wish);
+    end();
+}
+
+/* 422 for a reference to what another write was about to make, which came to nothing. */
+static void a_422_waits_for_what_it_rests_on(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION("eu"));
+    struct wish *second = wish_apply(
+        "{\"objects\":[{\"apiVersion\":\"gw/v1\",\"kind\":\"Service\",\"metadata\":{"
+        "\"name\":\"s\"},\"spec\":{\"endpoints\":[{\"name\":\"a\",\"address\":"
+        "\"x:1\",\"region\":\"us\"}]}}]}");
+    submit(first);
+    pass_barrier();
+    submit(second); /* the first Region ends that any may be named */
+    assert_false(second->done);
+    answer(0, GW_UNKNOWN_OUTCOME, 0, 0);
+    assert_false(second->done);
+    assert_int_equal(call_count, 1);
+    assert_int_equal(calls[0]->type, MEMBER_PROPOSE);
+    answer(0, GW_OK, 8, 8);
+    assert_int_equal(second->write.result, GW_OK);
+    forget(first);
+    forget(second);
     end();
 }
 
@@ -602,6 +655,61 @@ static void what_names_revisions_waits_until_those_before_are_visible(void **sta
     end();
 }
 
+/* However the body spells it. */
+static void a_precondition_is_held_against_what_is_visible(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_apply(REGION("eu"));
+    struct wish *second = wish_apply(
+        "{\"objects\":[{\"apiVersion\":\"gw/v1\",\"kind\":\"Region\",\"metadata\":{"
+        "\"name\":\"us\"},\"spec\":{}}],\"\\u0070reconditions\":[{\"kind\":\"Region\","
+        "\"name\":\"us\",\"revision\":\"0\"}]}");
+    submit(first);
+    pass_barrier();
+    submit(second);
+    assert_int_equal(call_count, 1);
+    answer(0, GW_OK, 6, 6);
+    assert_int_equal(call_count, 0);
+    assert_false(second->done);
+    become_visible(first, 6);
+    assert_int_equal(call_count, 1);
+    answer(0, GW_OK, 7, 7);
+    assert_int_equal(second->write.result, GW_OK);
+    forget(first);
+    forget(second);
+    end();
+}
+
+/* Its answer has the ETag of what it found: that of the write before. */
+static void a_put_without_effect_waits_for_the_revision_of_what_it_found(void **state)
+{
+    (void)state;
+    begin();
+    struct wish *first = wish_create("eu"), *same = wish_create("eu");
+    first->write.if_none_match = same->write.if_none_match = false;
+    submit(first);
+    pass_barrier();
+    submit(same);
+    assert_int_equal(call_count, 1);
+    answer(0, GW_OK, 6, 6);
+    assert_int_equal(call_count, 0);
+    /* As the store would have it. */
+    const struct resource *made =
+        catalog_get(&proposer.tentative->catalog, KIND_REGION, SLICE("eu"));
+    ((struct resource *)(uintptr_t)made)->mod_revision = 6;
+    become_visible(first, 6);
+    assert_int_equal(call_count, 1);
+    assert_int_equal(calls[0]->type, MEMBER_BARRIER);
+    answer(0, GW_OK, 6, 0);
+    assert_int_equal(same->write.result, GW_OK);
+    assert_int_equal(same->write.changed_count, 0);
+    assert_int_equal(same->write.mod_revision, 6);
+    forget(first);
+    forget(same);
+    end();
+}
+
 static void merge_patch_changes_one_field(void **state)
 {
     (void)state;
@@ -675,6 +783,8 @@ int main(void)
         cmocka_unit_test(a_change_without_effect_makes_no_entry),
         cmocka_unit_test(a_change_without_effect_waits_for_what_it_rests_on),
         cmocka_unit_test(a_wrong_write_never_reaches_the_log),
+        cmocka_unit_test(a_wrong_body_is_wrong_whatever_the_state),
+        cmocka_unit_test(a_422_waits_for_what_it_rests_on),
         cmocka_unit_test(a_dry_run_is_checked_and_nothing_more),
         cmocka_unit_test(lost_leadership_sends_the_waiting_elsewhere),
         cmocka_unit_test(an_answered_request_gets_the_same_answer),
@@ -682,6 +792,8 @@ int main(void)
         cmocka_unit_test(and_is_refused_where_that_one_came_to_nothing),
         cmocka_unit_test(a_refusal_still_says_what_it_rests_on),
         cmocka_unit_test(what_names_revisions_waits_until_those_before_are_visible),
+        cmocka_unit_test(a_precondition_is_held_against_what_is_visible),
+        cmocka_unit_test(a_put_without_effect_waits_for_the_revision_of_what_it_found),
         cmocka_unit_test(a_refusal_waits_for_what_it_rests_on),
         cmocka_unit_test(a_refusal_is_none_when_what_it_rests_on_fails),
         cmocka_unit_test(merge_patch_changes_one_field),
