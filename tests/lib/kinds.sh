@@ -6,7 +6,7 @@
 # and counted, never left out in silence.
 
 total_passed=0 total_failed=0 total_skipped=0
-sim_line= test_sim_line=
+sim_line= test_sim_line= test_jepsen_line=
 test_jobs=$(nproc 2>/dev/null || echo 2)
 
 # Results of one kind: a fresh directory below build/results.
@@ -164,7 +164,38 @@ kind_lab() {
 
 kind_browser() { result "skip browser: no console yet"; }
 kind_docker() { result "skip docker: no container image yet"; }
-kind_jepsen() { result "skip jepsen: no history checker yet"; }
+# A Go program with its one module from the proxy. Its lines "ok CELL", "not ok CELL", "skip NEMESIS: REASON" are the
+# results, and the line that begins with JEPSEN is for scripts, as that of sim.
+jepsen_build() {
+    (cd jepsen && go mod download) >"$results/go.log" 2>&1 || {
+        result "skip jepsen: its module cannot be fetched: $(tail -n 1 "$results/go.log")"
+        return 1
+    }
+    mkdir -p build/jepsen
+    (cd jepsen && go vet . && go test . && go build -o ../build/jepsen/jepsen .) >"$results/go.log" 2>&1 || {
+        tail -n 40 "$results/go.log"
+        result "not ok build, vet and test of jepsen"
+        return 1
+    }
+    result "ok the checkers know good histories from bad ones"
+}
+
+run_jepsen() { # NAME PRESET LIMIT ARGUMENTS...
+    log=$results/$1.log out=$results/$1 bin=build/$2/bin limit=$3
+    shift 3
+    timeout -k 30 "$limit" build/jepsen/jepsen --bin "$bin" --root . --out "$out" ${test_seed:+--seed "$test_seed"} "$@" \
+        2>&1 </dev/null | tee "$log" | sed 's/^/  /'
+}
+
+kind_jepsen() {
+    test_build release || return 0
+    jepsen_build || return 0
+    run_jepsen mix release $((900 + ${test_minutes:-0} * 60)) ${test_minutes:+--minutes "$test_minutes"}
+    grep -E '^(ok|not ok|skip) ' "$results/mix.log" >"$results/mix.results" || :
+    test_jepsen_line=$(grep '^JEPSEN ' "$results/mix.log" | tail -n 1 || :)
+    [ -n "$test_jepsen_line" ] || grep -q '^skip jepsen:' "$results/mix.log" ||
+        echo "not ok jepsen: ended without its totals" >>"$results/mix.results"
+}
 
 test_run_kinds() { # KINDS SEED MINUTES
     test_seed=$2 test_minutes=$3
@@ -175,6 +206,7 @@ test_run_kinds() { # KINDS SEED MINUTES
         tally "$kind" $(($(date +%s) - started))
     done
     [ -z "$test_sim_line" ] || echo "$test_sim_line"
+    [ -z "$test_jepsen_line" ] || echo "$test_jepsen_line"
     echo "$total_passed passed, $total_failed failed, $total_skipped skipped"
     [ "$total_failed" -eq 0 ]
 }

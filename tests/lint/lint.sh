@@ -89,6 +89,13 @@ lint_shell() {
     return $status
 }
 
+# Laid out by gofmt, and nothing that vet finds; of the tests' Go alone, the product has none.
+lint_go() {
+    unformatted=$(gofmt -l jepsen)
+    [ -z "$unformatted" ] || { echo "gofmt -w:" $unformatted; return 1; }
+    (cd jepsen && go vet ./...)
+}
+
 lint_all() {
     mkdir -p build
     lint_step "clang-format" lint_format
@@ -97,6 +104,12 @@ lint_all() {
     lint_step "words" lint_words
     lint_step "headers" lint_headers
     lint_step "shell syntax" lint_shell
+    if command -v go >/dev/null 2>&1 && (cd jepsen && go mod download >/dev/null 2>&1); then
+        lint_step "go" lint_go
+    else
+        lint_skipped=$((lint_skipped + 1))
+        echo "skip lint: go: no go here, or no way to its module"
+    fi
     lint_step "clang-tidy" lint_tidy
     echo "$lint_passed passed, $lint_failed failed, $lint_skipped skipped"
     [ "$lint_failed" -eq 0 ]

@@ -1,0 +1,149 @@
+// An act: all workloads at once on the cluster, one nemesis at work, then calm,
+// last reads and the verdicts.
+package main
+
+import (
+	"fmt"
+	"math/rand"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+const (
+	warmUp        = 1500 * time.Millisecond
+	warmUpLeast   = 100 // operations a second before the first fault, or the act is void
+	convergeLimit = 45 * time.Second
+)
+
+// cell: a workload under a nemesis.
+type cell struct {
+	workload, nemesis string
+	wrong             []string
+}
+
+type result struct {
+	cells      []cell
+	operations int
+	outcomes   string
+	faults     int
+	perSecond  float64 // before the first fault
+	took       time.Duration
+	wrong      []string // of the act as a whole: each of its cells failed
+}
+
+func newWorkloads(prefix string) []workload {
+	return []workload{newRegister(prefix), newSet(prefix), newBank(prefix)}
+}
+
+// share of the operations that goes to each workload, in that order.
+var shares = []int{50, 20, 30}
+
+func (w *worker) run(workloads []workload, stop <-chan struct{}) {
+	total := 0
+	for _, s := range shares {
+		total += s
+	}
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		chance := w.random.Intn(total)
+		for i, s := range shares {
+			if chance < s {
+				workloads[i].operate(w)
+				break
+			}
+			chance -= s
+		}
+	}
+}
+
+func newWorker(c *cluster, h *history, seed int64, number int) *worker {
+	return &worker{cluster: c, history: h, random: rand.New(rand.NewSource(seed*1000 + int64(number))),
+		number: number, home: number % len(c.nodes),
+		seen: map[string]cellValue{}, sawMany: map[string][cellsMax]cellValue{}}
+}
+
+func (c *cluster) act(number int, n *nemesis) *result {
+	began := time.Now()
+	r := &result{}
+	h := newHistory()
+	seed := c.o.seed + int64(number)
+	random := rand.New(rand.NewSource(seed))
+	workloads := newWorkloads(fmt.Sprintf("a%d", number))
+
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for i := 0; i < c.o.workers; i++ {
+		w := newWorker(c, h, seed, i)
+		clients.Add(1)
+		go func() {
+			defer clients.Done()
+			w.run(workloads, stop)
+		}()
+	}
+
+	time.Sleep(warmUp)
+	r.perSecond = float64(h.count()) / time.Since(h.began).Seconds()
+	var err error
+	if r.perSecond < warmUpLeast {
+		r.wrong = append(r.wrong, fmt.Sprintf("void: %.0f operations a second before the first fault, %d are needed",
+			r.perSecond, warmUpLeast))
+	} else if r.faults, err = n.run(c, random, c.o.pace); err != nil {
+		r.wrong = append(r.wrong, "the nemesis failed: "+err.Error())
+	}
+	r.wrong = append(r.wrong, c.mend()...)
+	time.Sleep(c.o.pace / 2)
+	close(stop)
+	clients.Wait()
+
+	if err := c.converge(convergeLimit); err != nil {
+		r.wrong = append(r.wrong, err.Error())
+	}
+	last := newWorker(c, h, seed, c.o.workers)
+	for _, w := range workloads {
+		w.settle(last)
+	}
+	groups := h.groups()
+	for _, w := range workloads {
+		wrong := append(w.check(groups, c.o.out), r.wrong...)
+		r.cells = append(r.cells, cell{w.name(), n.name, wrong})
+	}
+	r.operations, r.outcomes = h.count(), h.outcomes()
+	r.took = time.Since(began)
+	if c.o.plant != "" || anyWrong(r.cells) {
+		save(filepath.Join(c.o.out, fmt.Sprintf("act-%d-%s.jsonl", number, n.name)), h.operations)
+	}
+	return r
+}
+
+func anyWrong(cells []cell) bool {
+	for _, c := range cells {
+		if len(c.wrong) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// mend sees to it that every node runs and nothing is in anyone's way, whatever the nemesis
+// left; a process that ended unasked is a fault of its own.
+func (c *cluster) mend() []string {
+	var wrong []string
+	if err := c.lab("heal"); err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	for _, n := range c.nodes {
+		if n.hasEnded() {
+			wrong = append(wrong, fmt.Sprintf("%s ended by itself: %s; see its log", n.name, n.process.ProcessState))
+			n.gone()
+		}
+		if err := c.start(n); err != nil {
+			wrong = append(wrong, err.Error())
+		}
+	}
+	return wrong
+}

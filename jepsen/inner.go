@@ -1,0 +1,103 @@
+// The inner process: founds the cluster, goes through the nemeses, tells.
+package main
+
+import (
+	"fmt"
+	"math/rand"
+	"os"
+	"strings"
+	"time"
+)
+
+func chosen(o *options) ([]*nemesis, error) {
+	if o.nemeses == "" {
+		return allNemeses(), nil
+	}
+	var list []*nemesis
+	for _, name := range strings.Split(o.nemeses, ",") {
+		n := nemesisByName(name)
+		if n == nil {
+			return nil, fmt.Errorf("there is no nemesis '%s'; -list names them", name)
+		}
+		list = append(list, n)
+	}
+	return list, nil
+}
+
+type totals struct {
+	cells, operations, violations, skipped int
+	wrong                                  []string // told once more at the end, where it is looked for
+}
+
+func (t *totals) add(number int, n *nemesis, r *result) {
+	fmt.Printf("act %d %s: %s; %.0f/s before the first of %d faults; %.1f s\n", number, n.name, r.outcomes,
+		r.perSecond, r.faults, r.took.Seconds())
+	t.operations += r.operations
+	for _, c := range r.cells {
+		t.cells++
+		if len(c.wrong) == 0 {
+			fmt.Printf("ok %s x %s\n", c.workload, c.nemesis)
+			continue
+		}
+		t.violations++
+		fmt.Printf("not ok %s x %s\n", c.workload, c.nemesis)
+		for _, line := range c.wrong {
+			t.wrong = append(t.wrong, fmt.Sprintf("# %s x %s (act %d): %s", c.workload, c.nemesis, number, line))
+			fmt.Println("#", line)
+		}
+	}
+}
+
+func inner(o *options) int {
+	list, err := chosen(o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "jepsen:", err)
+		return 2
+	}
+	began := time.Now()
+	c, err := newCluster(o)
+	if err == nil {
+		defer c.close()
+		err = c.found()
+	}
+	if err != nil {
+		fmt.Println("not ok jepsen: the cluster is not founded:", err)
+		return 1
+	}
+	fmt.Printf("seed %d: %d nodes after %.1f s\n", o.seed, len(c.nodes), time.Since(began).Seconds())
+
+	var t totals
+	random := rand.New(rand.NewSource(o.seed))
+	for number, round := 0, 0; ; round++ {
+		if round > 0 {
+			random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+		}
+		for _, n := range list {
+			if n.lacks != nil {
+				if why := n.lacks(c); why != "" {
+					if round == 0 {
+						fmt.Printf("skip %s: %s\n", n.name, why)
+						t.skipped++
+					}
+					continue
+				}
+			}
+			t.add(number, n, c.act(number, n))
+			number++
+			if o.plant != "" && t.violations > 0 {
+				break
+			}
+		}
+		if time.Since(began) > time.Duration(o.minutes)*time.Minute || (o.plant != "" && t.violations > 0) {
+			break
+		}
+	}
+	for _, line := range t.wrong {
+		fmt.Println(line)
+	}
+	fmt.Printf("JEPSEN cells %d operations %d violations %d\n", t.cells, t.operations, t.violations)
+	if t.violations > 0 {
+		return 1
+	}
+	return 0
+}

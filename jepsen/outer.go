@@ -1,0 +1,94 @@
+// The outer process: makes the lab, starts the inner one inside of it, and
+// takes everything down again, however the inner one ends.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+const labShape = "2,2,1" // hosts per region: five nodes in three regions
+
+func (o *options) labCommand(arguments ...string) *exec.Cmd {
+	command := exec.Command(filepath.Join(o.root, "tests/lab/lab.sh"), append([]string{"-l", o.lab}, arguments...)...)
+	command.Env = append(os.Environ(), "GW_BIN="+o.bin)
+	return command
+}
+
+func outer(o *options) int {
+	for _, path := range []*string{&o.bin, &o.root, &o.out} {
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "jepsen:", err)
+			return 1
+		}
+		*path = absolute
+	}
+	if err := os.MkdirAll(o.out, 0755); err != nil {
+		fmt.Fprintln(os.Stderr, "jepsen:", err)
+		return 1
+	}
+	// Six letters at most, and another one for each run at the same time.
+	o.lab = "j" + strconv.FormatInt(int64(os.Getpid())%60466176, 36)
+	if why, err := o.labCommand("can").Output(); err != nil {
+		fmt.Printf("skip jepsen: %s", why)
+		return 0
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer takeDown(o)
+	if said, err := o.labCommand("up", labShape).CombinedOutput(); err != nil {
+		fmt.Printf("not ok jepsen: the lab is not up: %s", said)
+		return 1
+	}
+	return runInner(o, signals)
+}
+
+func takeDown(o *options) {
+	unmountAll(filepath.Join("/run/quorumgate-lab", o.lab))
+	if said, err := o.labCommand("down").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "jepsen: the lab %s is not taken down: %s\n", o.lab, said)
+	}
+}
+
+func runInner(o *options, signals <-chan os.Signal) int {
+	self, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "jepsen:", err)
+		return 1
+	}
+	arguments := []string{"--net=/run/netns/" + o.lab + "-c1", "--", self, "-inside", "-lab", o.lab}
+	arguments = append(arguments, "-bin", o.bin, "-root", o.root, "-out", o.out, "-nemeses", o.nemeses,
+		"-workers", strconv.Itoa(o.workers), "-seed", strconv.FormatInt(o.seed, 10), "-pace", o.pace.String(),
+		"-minutes", strconv.Itoa(o.minutes), "-plant", o.plant)
+	inner := exec.Command("nsenter", arguments...)
+	inner.Stdout, inner.Stderr = os.Stdout, os.Stderr
+	inner.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := inner.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, "jepsen:", err)
+		return 1
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- inner.Wait() }()
+	select {
+	case err = <-ended:
+	case number := <-signals:
+		fmt.Fprintf(os.Stderr, "jepsen: %s: taking the lab down\n", number)
+		syscall.Kill(-inner.Process.Pid, syscall.SIGKILL)
+		<-ended
+		return 130
+	}
+	if err != nil {
+		if code := inner.ProcessState.ExitCode(); code > 0 {
+			return code
+		}
+		fmt.Println("not ok jepsen: the inner process ended:", err)
+		return 1
+	}
+	return 0
+}
