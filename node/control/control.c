@@ -4,6 +4,7 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "model/wire.h"
+#include "node/control/authority.h"
 #include "node/control/catalog_source.h"
 #include "node/control/request.h"
 #include "node/control/schedule.h"
@@ -405,7 +406,7 @@ static enum result read_state(struct control *control, struct error *err)
         err->code = GW_DAMAGED; /* there is an identity, so there was data */
     if (err->code != GW_OK)
         return err->code;
-    if (check_cluster(control, err) != GW_OK || join_check_key(control, err) != GW_OK)
+    if (check_cluster(control, err) != GW_OK || authority_check_key(control, err) != GW_OK)
         return err->code;
     enum result result = nodes_read(control->env, &control->nodes);
     if (result != GW_OK)

@@ -1,6 +1,6 @@
 /* A joiner's request, at whichever node it knocked: carried to the leader, where
  * consuming the token is the log entry that adds the node; then its certificate
- * is signed with the cluster's CA, unsealed for the moment.
+ * is signed.
  *
  * The request's digest is its session, so a joiner that repeats the same request
  * after a lost answer gets the same id again and not "token used". */
@@ -9,6 +9,7 @@
 #include "model/units.h"
 #include "model/wire.h"
 #include "node/control/admin.h"
+#include "node/control/authority.h"
 #include "pki/certificate.h"
 #include "pki/token.h"
 
@@ -91,108 +92,6 @@ static bool read_request(struct joining *joining)
            joining->token.size != 0;
 }
 
-/* ---- signing, at the leader ---- */
-
-static enum result read_ca(struct control *control, struct buffer *ca_pem,
-                           EVP_PKEY **ret_key, struct error *err)
-{
-    struct txn *txn;
-    struct record record;
-    struct ca_record ca;
-    struct buffer key_pem;
-
-    buffer_init(&key_pem, 64u << 10);
-    enum result result = env_begin_read(control->env, &txn);
-    if (result != GW_OK)
-        return error_set(err, result, "read the CA: %s", result_text(result));
-    result = record_get(txn, CA_KEY, &record);
-    if (result != GW_OK || !ca_record_unpack(record.value, &ca))
-        error_set(err, GW_DAMAGED, "the record of the CA cannot be read");
-    else if (seal_open(&control->key, SLICE("_ca/1"), ca.sealed_key, &key_pem, err) ==
-                 GW_OK &&
-             key_from_pem(buffer_slice(&key_pem), ret_key, err) == GW_OK)
-        buffer_append_slice(ca_pem, ca.certificate);
-    txn_abort(txn);
-    key_buffer_wipe(&key_pem);
-    return err->code;
-}
-
-enum result join_check_key(struct control *control, struct error *err)
-{
-    struct txn *txn;
-    struct record record;
-    struct ca_record ca;
-    struct buffer key_pem;
-
-    enum result result = env_begin_read(control->env, &txn);
-    if (result != GW_OK)
-        return error_set(err, result, "read the CA: %s", result_text(result));
-    buffer_init(&key_pem, 64u << 10);
-    result = record_get(txn, CA_KEY, &record);
-    if (result == GW_NOT_FOUND)
-        result = GW_OK; /* a joiner that has received nothing yet */
-    else if (result != GW_OK || !ca_record_unpack(record.value, &ca))
-        result = error_set(err, GW_DAMAGED, "the record of the CA cannot be read");
-    else if (seal_open(&control->key, SLICE("_ca/1"), ca.sealed_key, &key_pem, err) !=
-             GW_OK)
-        result =
-            error_set(err, GW_FOREIGN,
-                      "'%s/cluster.key' is not this cluster's key; next: restore it from "
-                      "a backup, or copy it from another node of the cluster",
-                      control->options.data_dir);
-    txn_abort(txn);
-    key_buffer_wipe(&key_pem);
-    return result;
-}
-
-/* Names that the certificate bears beside the identity, for browsers and curl. */
-static size_t names_of(const struct joining *joining, struct slice *out)
-{
-    const struct slice addresses[] = {joining->peer, joining->admin};
-    size_t count = 0;
-
-    out[count++] = SLICE("localhost");
-    out[count++] = SLICE("127.0.0.1");
-    for (size_t i = 0; i < 2; i++) {
-        struct slice host;
-        uint16_t port;
-        if (!host_port_parse(addresses[i], false, &host, &port))
-            continue;
-        bool known = false;
-        for (size_t j = 0; j < count; j++)
-            known |= slice_equal(out[j], host);
-        if (!known)
-            out[count++] = host;
-    }
-    return count;
-}
-
-static enum result sign(struct joining *joining, uint64_t id,
-                        struct buffer *certificate_pem, struct buffer *ca_pem,
-                        struct error *err)
-{
-    struct control *control = joining->control;
-    struct identity subject = {.kind = IDENTITY_NODE, .node_id = id};
-    struct slice items[8];
-    const struct certificate_names names = {items, names_of(joining, items)};
-    EVP_PKEY *ca_key = NULL, *public_key = NULL;
-    X509 *ca = NULL, *certificate = NULL;
-
-    memcpy(subject.cluster_id, control->options.identity.cluster_id,
-           sizeof subject.cluster_id);
-    if (read_ca(control, ca_pem, &ca_key, err) == GW_OK &&
-        certificate_from_pem(buffer_slice(ca_pem), &ca, err) == GW_OK &&
-        certificate_request_read(joining->csr, &public_key, err) == GW_OK &&
-        certificate_sign(ca, ca_key, public_key, &subject, &names, 0, instant_wall_ms(),
-                         &certificate, err) == GW_OK)
-        certificate_to_pem(certificate, certificate_pem, err);
-    certificate_free(certificate);
-    certificate_free(ca);
-    key_free(public_key);
-    key_free(ca_key);
-    return err->code;
-}
-
 static void welcome(struct joining *joining, uint64_t id)
 {
     struct control *control = joining->control;
@@ -202,7 +101,8 @@ static void welcome(struct joining *joining, uint64_t id)
     buffer_init(&certificate, 0);
     buffer_init(&ca, 0);
     buffer_init(&out, 0);
-    if (sign(joining, id, &certificate, &ca, &err) != GW_OK) {
+    const struct authority_subject subject = {id, joining->peer, joining->admin};
+    if (authority_sign(control, &subject, joining->csr, &certificate, &ca, &err) != GW_OK) {
         refuse(joining, err.code, err.text);
     } else {
         pack_map(&out, 10);

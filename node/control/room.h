@@ -188,8 +188,6 @@ void backup_tick(struct control *control, uint64_t now_ms);
 /* forward.c: another node's request, or a joiner's. */
 void forward_arrived(struct control *control, struct member_forwarded *forwarded);
 /* join.c */
-/* At start: whether the cluster key opens what is sealed here. GW_FOREIGN. */
-enum result join_check_key(struct control *control, struct error *err);
 void join_arrived(struct control *control, struct member_forwarded *forwarded);
 
 #endif
