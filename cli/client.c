@@ -38,7 +38,10 @@ static int load_tls(struct client *client, const struct context *context)
         certificate_from_pem(context->certificate, &certificate, &err) == GW_OK &&
         key_from_pem(context->key, &key, &err) == GW_OK) {
         char *cluster_id = arena_string(&client->arena, context->cluster_id);
-        tls_context_admin_client(certificate, key, ca, cluster_id, &client->tls, &err);
+        tls_context_admin_client(
+            &(struct tls_self){
+                .certificate = certificate, .key = key, .ca = ca, .cluster_id = cluster_id},
+            &client->tls, &err);
     }
     certificate_free(ca);
     certificate_free(certificate);

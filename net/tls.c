@@ -235,6 +235,18 @@ static bool offer_protocols(struct tls_context *tls)
     return size == 0 || SSL_CTX_set_alpn_protos(tls->ssl, list, size) == 0;
 }
 
+/* NULL is fine: nobody. */
+static bool believe(const struct tls_context *tls, const struct tls_config *config,
+                    X509 *ca)
+{
+    if (ca == NULL)
+        return true;
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(tls->ssl), ca) != 1)
+        return false;
+    return !tls->is_server || !certificate_is_signed_by(config->certificate, ca) ||
+           SSL_CTX_add1_chain_cert(tls->ssl, ca) == 1;
+}
+
 static bool configure(struct tls_context *tls, const struct tls_config *config)
 {
     SSL_CTX *ssl = tls->ssl;
@@ -257,12 +269,10 @@ static bool configure(struct tls_context *tls, const struct tls_config *config)
          SSL_CTX_check_private_key(ssl) != 1))
         return false;
     if (config->ca != NULL) {
-        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ssl), config->ca) != 1)
+        if (!believe(tls, config, config->ca) || !believe(tls, config, config->other_ca))
             return false;
         /* The CA may be an intermediate one, given to `cluster init`. */
         X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ssl), X509_V_FLAG_PARTIAL_CHAIN);
-        if (tls->is_server && SSL_CTX_add1_chain_cert(ssl, config->ca) != 1)
-            return false;
     } else if (!tls->is_server && !tls->has_pin && !tls->verify_none) {
         SSL_CTX_set_default_verify_paths(ssl);
     }
@@ -321,28 +331,28 @@ enum result tls_context_client(const struct tls_config *config,
     return context_new(config, false, ret_tls, err);
 }
 
-enum result tls_context_peer_server(X509 *certificate, EVP_PKEY *key, X509 *ca,
-                                    const char *cluster_id, struct tls_context **ret_tls,
-                                    struct error *err)
+enum result tls_context_peer_server(const struct tls_self *self,
+                                    struct tls_context **ret_tls, struct error *err)
 {
     return tls_context_server(
-        &(struct tls_config){.certificate = certificate,
-                             .key = key,
-                             .ca = ca,
-                             .cluster_id = cluster_id,
+        &(struct tls_config){.certificate = self->certificate,
+                             .key = self->key,
+                             .ca = self->ca,
+                             .other_ca = self->other_ca,
+                             .cluster_id = self->cluster_id,
                              .protocols = {{TLS_PEER, TLS_CLIENT_REQUIRED, IDENTITY_NODE},
                                            {TLS_JOIN, TLS_CLIENT_NONE, IDENTITY_NONE}}},
         ret_tls, err);
 }
 
-enum result tls_context_peer_client(X509 *certificate, EVP_PKEY *key, X509 *ca,
-                                    const char *cluster_id, struct tls_context **ret_tls,
-                                    struct error *err)
+enum result tls_context_peer_client(const struct tls_self *self,
+                                    struct tls_context **ret_tls, struct error *err)
 {
-    return tls_context_client(&(struct tls_config){.certificate = certificate,
-                                                   .key = key,
-                                                   .ca = ca,
-                                                   .cluster_id = cluster_id,
+    return tls_context_client(&(struct tls_config){.certificate = self->certificate,
+                                                   .key = self->key,
+                                                   .ca = self->ca,
+                                                   .other_ca = self->other_ca,
+                                                   .cluster_id = self->cluster_id,
                                                    .protocols = {{.name = TLS_PEER}}},
                               ret_tls, err);
 }
@@ -355,29 +365,29 @@ enum result tls_context_join_client(const uint8_t *ca_sha256, struct tls_context
         ret_tls, err);
 }
 
-enum result tls_context_admin_server(X509 *certificate, EVP_PKEY *key, X509 *ca,
-                                     const char *cluster_id, struct tls_context **ret_tls,
-                                     struct error *err)
+enum result tls_context_admin_server(const struct tls_self *self,
+                                     struct tls_context **ret_tls, struct error *err)
 {
     return tls_context_server(
         &(struct tls_config){
-            .certificate = certificate,
-            .key = key,
-            .ca = ca,
-            .cluster_id = cluster_id,
+            .certificate = self->certificate,
+            .key = self->key,
+            .ca = self->ca,
+            .other_ca = self->other_ca,
+            .cluster_id = self->cluster_id,
             .protocols = {{TLS_HTTP1, TLS_CLIENT_REQUIRED, IDENTITY_ADMIN}},
             .alpn_optional = true},
         ret_tls, err);
 }
 
-enum result tls_context_admin_client(X509 *certificate, EVP_PKEY *key, X509 *ca,
-                                     const char *cluster_id, struct tls_context **ret_tls,
-                                     struct error *err)
+enum result tls_context_admin_client(const struct tls_self *self,
+                                     struct tls_context **ret_tls, struct error *err)
 {
-    return tls_context_client(&(struct tls_config){.certificate = certificate,
-                                                   .key = key,
-                                                   .ca = ca,
-                                                   .cluster_id = cluster_id,
+    return tls_context_client(&(struct tls_config){.certificate = self->certificate,
+                                                   .key = self->key,
+                                                   .ca = self->ca,
+                                                   .other_ca = self->other_ca,
+                                                   .cluster_id = self->cluster_id,
                                                    .protocols = {{.name = TLS_HTTP1}}},
                               ret_tls, err);
 }

@@ -33,7 +33,9 @@ struct tls_config {
     X509 *certificate; /* borrowed, the context keeps its own reference; may be NULL
                           for a client */
     EVP_PKEY *key;
-    X509 *ca; /* whom to believe; a server also sends it, for joiners to check the pin */
+    /* Whom to believe: one, or two while one takes the place of the other. A server also
+     * sends the one that signed its own certificate, for joiners to check the pin. */
+    X509 *ca, *other_ca;
     const char *cluster_id; /* identities of other clusters are refused; NULL: none asked */
     /* Server: what it serves, in its order of preference. Client: what it offers. */
     struct tls_protocol protocols[TLS_PROTOCOLS_MAX + 1];
@@ -52,24 +54,26 @@ enum result tls_context_server(const struct tls_config *config,
                                struct tls_context **ret_tls, struct error *err);
 enum result tls_context_client(const struct tls_config *config,
                                struct tls_context **ret_tls, struct error *err);
-/* What each side of the cluster uses. `certificate` is the node's (or, for the
- * admin client, the admin's; NULL where there is none). */
+/* Who this side of the cluster is, and whom it believes. All borrowed. An admin's client
+ * may have no certificate; `other_ca` is NULL most of the time. */
+struct tls_self {
+    X509 *certificate;
+    EVP_PKEY *key;
+    X509 *ca, *other_ca;
+    const char *cluster_id;
+};
 /* gw-peer for nodes of the cluster, gw-join for anybody. */
-enum result tls_context_peer_server(X509 *certificate, EVP_PKEY *key, X509 *ca,
-                                    const char *cluster_id, struct tls_context **ret_tls,
-                                    struct error *err);
-enum result tls_context_peer_client(X509 *certificate, EVP_PKEY *key, X509 *ca,
-                                    const char *cluster_id, struct tls_context **ret_tls,
-                                    struct error *err);
+enum result tls_context_peer_server(const struct tls_self *self,
+                                    struct tls_context **ret_tls, struct error *err);
+enum result tls_context_peer_client(const struct tls_self *self,
+                                    struct tls_context **ret_tls, struct error *err);
 enum result tls_context_join_client(const uint8_t *ca_sha256, struct tls_context **ret_tls,
                                     struct error *err);
 /* HTTPS for admins of the cluster, a certificate required. */
-enum result tls_context_admin_server(X509 *certificate, EVP_PKEY *key, X509 *ca,
-                                     const char *cluster_id, struct tls_context **ret_tls,
-                                     struct error *err);
-enum result tls_context_admin_client(X509 *certificate, EVP_PKEY *key, X509 *ca,
-                                     const char *cluster_id, struct tls_context **ret_tls,
-                                     struct error *err);
+enum result tls_context_admin_server(const struct tls_self *self,
+                                     struct tls_context **ret_tls, struct error *err);
+enum result tls_context_admin_client(const struct tls_self *self,
+                                     struct tls_context **ret_tls, struct error *err);
 struct tls_context *tls_context_ref(struct tls_context *tls);
 void tls_context_unref(struct tls_context *tls);
 bool tls_context_is_server(const struct tls_context *tls);

@@ -14,6 +14,8 @@
 #define CERTIFICATE_NODE_DAYS   365
 #define CERTIFICATE_ADMIN_DAYS  365
 #define CERTIFICATE_NAMES_MAX   32
+#define CERTIFICATE_SERIAL_SIZE 41 /* 20 bytes as hex, NUL */
+#define CERTIFICATE_BUNDLE_MAX  2
 
 /* Host names and IP addresses for a subject alternative name: borrowed. */
 struct certificate_names {
@@ -53,11 +55,30 @@ enum result certificate_self_signed(EVP_PKEY *key, const struct certificate_name
 enum result certificate_from_pem(struct slice pem, X509 **ret_certificate,
                                  struct error *err);
 enum result certificate_to_pem(X509 *certificate, struct buffer *out, struct error *err);
+/* Authorities that are believed side by side: a file of one or two certificates. */
+struct certificate_bundle {
+    X509 *items[CERTIFICATE_BUNDLE_MAX]; /* owned; NULL behind the last */
+    size_t count;
+};
+/* GW_MALFORMED when there is none, or more than CERTIFICATE_BUNDLE_MAX. */
+enum result certificate_bundle_from_pem(struct slice pem,
+                                        struct certificate_bundle *ret_bundle,
+                                        struct error *err);
+void certificate_bundle_deinit(struct certificate_bundle *bundle);
 /* Of the DER form; `out` holds CERTIFICATE_SHA256_SIZE. */
 void certificate_sha256(X509 *certificate, uint8_t *out);
 /* Wall time. */
 void certificate_validity(X509 *certificate, uint64_t *ret_from_ms, uint64_t *ret_until_ms);
 bool certificate_key_matches(X509 *certificate, EVP_PKEY *key);
+/* Whether the signature is of that authority's key; says nothing of validity. */
+bool certificate_is_signed_by(X509 *certificate, X509 *ca);
+/* Lower-case hex; `out` holds CERTIFICATE_SERIAL_SIZE. */
+void certificate_serial(X509 *certificate, char *out);
+/* The subject's common name, cut to `size`; empty without. */
+void certificate_common_name(X509 *certificate, char *out, size_t size);
+/* Tells each host name and IP address in the subject alternative name, as text. */
+typedef void (*certificate_name_fn)(void *owner, struct slice name);
+void certificate_each_name(X509 *certificate, certificate_name_fn fn, void *owner);
 /* Both accept NULL. */
 X509 *certificate_ref(X509 *certificate);
 void certificate_free(X509 *certificate);

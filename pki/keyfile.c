@@ -77,6 +77,15 @@ fail:
     return err->code;
 }
 
+enum result keyfile_rename(const char *from, const char *to, struct error *err)
+{
+    if (rename(from, to) != 0)
+        return error_set(err, GW_IO, "rename '%s' to '%s': %s", from, to, strerror(errno));
+    if (sync_directory_of(to) != 0)
+        return error_set(err, GW_IO, "sync the directory of '%s': %s", to, strerror(errno));
+    return GW_OK;
+}
+
 enum result keyfile_read(const char *path, size_t limit, struct buffer *out,
                          struct error *err)
 {

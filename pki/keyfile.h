@@ -12,6 +12,8 @@
  * fsyncs the directory. Secrets take mode 0600. GW_IO. */
 enum result keyfile_write(const char *path, struct slice bytes, mode_t mode,
                           struct error *err);
+/* Renames within a directory and fsyncs it. GW_IO. */
+enum result keyfile_rename(const char *from, const char *to, struct error *err);
 /* Appends the whole file. GW_NOT_FOUND, GW_TOO_LARGE above `limit`, GW_IO. */
 enum result keyfile_read(const char *path, size_t limit, struct buffer *out,
                          struct error *err);

@@ -6,7 +6,6 @@
 
 #include "base/instant.h"
 #include "base/log.h"
-#include "pki/keyfile.h"
 
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -22,6 +21,7 @@ enum order_type {
     ORDER_NODES,
     ORDER_ANSWER,
     ORDER_SHAPE,
+    ORDER_CREDENTIALS,
     ORDER_STOPPING,
     ORDER_CLOSE
 };
@@ -31,9 +31,18 @@ struct order {
     uint64_t to, id;
     uint64_t visible; /* NODES */
     struct member_shape shape;
+    struct tls_context *server, *client; /* CREDENTIALS, owned references */
     size_t count;
     struct member_node nodes[];
 };
+
+static void order_free(struct order *order)
+{
+    tls_context_unref(order->server);
+    tls_context_unref(order->client);
+    buffer_deinit(&order->bytes);
+    free(order);
+}
 
 /* ---- the loop ---- */
 
@@ -156,6 +165,9 @@ static void on_mail(struct mail *mail, void *owner)
         member->shape = order->shape;
         member->pace_at_ms = 0;
         break;
+    case ORDER_CREDENTIALS:
+        peers_credentials(&member->peers, order->server, order->client);
+        break;
     case ORDER_STOPPING:
         member->is_stopping = true;
         member->roster_at_ms = 0;
@@ -165,8 +177,7 @@ static void on_mail(struct mail *mail, void *owner)
             close_all(member);
         break;
     }
-    buffer_deinit(&order->bytes);
-    free(order);
+    order_free(order);
 }
 
 static void run(void *argument)
@@ -194,8 +205,7 @@ static void order_post(struct member *member, struct order *order)
 {
     if (order == NULL || mailbox_post(&member->inbox, &order->head.mail))
         return;
-    buffer_deinit(&order->bytes);
-    free(order);
+    order_free(order);
 }
 
 void member_post(struct member *member, struct member_call *call)
@@ -258,37 +268,24 @@ void member_shape_set(struct member *member, const struct member_shape *shape)
     order_post(member, order);
 }
 
+void member_credentials_set(struct member *member, struct tls_context *server,
+                            struct tls_context *client)
+{
+    struct order *order = order_new(ORDER_CREDENTIALS, 0);
+
+    if (order != NULL) {
+        order->server = tls_context_ref(server);
+        order->client = tls_context_ref(client);
+    }
+    order_post(member, order);
+}
+
 uint64_t member_turned_ms(const struct member *member)
 {
     return atomic_load_explicit(&member->turned_ms, memory_order_relaxed);
 }
 
 /* ---- life ---- */
-
-static enum result read_certificate(const char *path, X509 **ret_certificate,
-                                    struct error *err)
-{
-    struct buffer pem;
-
-    buffer_init(&pem, 1u << 20);
-    if (keyfile_read(path, 1u << 20, &pem, err) == GW_OK &&
-        certificate_from_pem(buffer_slice(&pem), ret_certificate, err) != GW_OK)
-        error_wrap(err, "read '%s'", path);
-    buffer_deinit(&pem);
-    return err->code;
-}
-
-static enum result read_key(const char *path, EVP_PKEY **ret_key, struct error *err)
-{
-    struct buffer pem;
-
-    buffer_init(&pem, 1u << 20);
-    if (keyfile_read(path, 1u << 20, &pem, err) == GW_OK &&
-        key_from_pem(buffer_slice(&pem), ret_key, err) != GW_OK)
-        error_wrap(err, "read '%s'", path);
-    key_buffer_wipe(&pem);
-    return err->code;
-}
 
 static enum result open_links(struct member *member, const struct member_options *options,
                               struct error *err)
@@ -297,37 +294,17 @@ static enum result open_links(struct member *member, const struct member_options
                          .format = PEER_FORMAT,
                          .epoch = options->epoch,
                          .id = options->id};
-    struct tls_context *server = NULL, *client = NULL;
-    X509 *certificate = NULL, *ca = NULL;
-    EVP_PKEY *key = NULL;
     int fd = -1;
 
     snprintf(ours.cluster_id, sizeof ours.cluster_id, "%s", options->cluster_id);
     snprintf(ours.lineage, sizeof ours.lineage, "%s", options->lineage);
     snprintf(ours.name, sizeof ours.name, "%s", options->name);
     snprintf(ours.address, sizeof ours.address, "%s", options->peer_advertise);
-    if (read_certificate(options->certificate_file, &certificate, err) != GW_OK ||
-        read_key(options->key_file, &key, err) != GW_OK ||
-        read_certificate(options->ca_file, &ca, err) != GW_OK ||
-        tls_context_peer_server(certificate, key, ca, options->cluster_id, &server, err) !=
-            GW_OK ||
-        tls_context_peer_client(certificate, key, ca, options->cluster_id, &client, err) !=
-            GW_OK)
-        goto done;
-    if (listener_open_fd(slice_from_string(options->peer_listen), &fd, err) != GW_OK) {
-        error_wrap(err, "peer port");
-        goto done;
-    }
-    if (peers_open(&member->peers, &member->loop, fd, server, client, &ours,
-                   &member_peers_events, member, err) == GW_OK)
+    if (listener_open_fd(slice_from_string(options->peer_listen), &fd, err) != GW_OK)
+        return error_wrap(err, "peer port");
+    if (peers_open(&member->peers, &member->loop, fd, options->server, options->client,
+                   &ours, &member_peers_events, member, err) == GW_OK)
         member->has_peers = true;
-
-done:
-    tls_context_unref(server);
-    tls_context_unref(client);
-    certificate_free(certificate);
-    certificate_free(ca);
-    key_free(key);
     return err->code;
 }
 

@@ -22,6 +22,7 @@
                  */
 
 struct member;
+struct tls_context;
 
 enum member_mail_type {
     MEMBER_MAIL_CALL,      /* struct member_call, come back */
@@ -119,11 +120,11 @@ struct member_former {
 
 struct member_options {
     uint64_t id;
-    const char *cluster_id, *name;                     /* copied */
-    uint64_t epoch;                                    /* of `cluster recover` */
-    const char *lineage;                               /* copied */
-    const char *peer_listen, *peer_advertise;          /* "127.0.0.1:7000"; copied */
-    const char *certificate_file, *key_file, *ca_file; /* PEM, read by member_open */
+    const char *cluster_id, *name;            /* copied */
+    uint64_t epoch;                           /* of `cluster recover` */
+    const char *lineage;                      /* copied */
+    const char *peer_listen, *peer_advertise; /* "127.0.0.1:7000"; copied */
+    struct tls_context *server, *client;      /* of the peer port; shared */
     struct env *env;                     /* borrowed; the member opens the store over it */
     const struct member_former *formers; /* copied, MEMBER_PEERS at most */
     size_t former_count;
@@ -147,6 +148,10 @@ void member_post(struct member *member, struct member_call *call);
  * every peer at once when it changed, and every second. */
 void member_status_set(struct member *member, struct slice status);
 
+/* Thread-safe: links that are opened from now on use these (shared); those that stand
+ * stay as they are. */
+void member_credentials_set(struct member *member, struct tls_context *server,
+                            struct tls_context *client);
 /* Thread-safe: this node is about to end. It hands leadership over, again and again until
  * it leads no more, and stands back in elections. */
 void member_stopping(struct member *member);

@@ -18,7 +18,7 @@
 #define NODE_ADDRESS_LIMIT 271
 #define TOKEN_ID_LIMIT     64
 #define TOKEN_HASH_SIZE    32
-#define NODE_KEY_SIZE      32 /* "_former/18446744073709551615" and NUL */
+#define NODE_KEY_SIZE      32 /* "_holding/18446744073709551615" and NUL */
 
 #define CLUSTER_KEY   SLICE("_cluster")
 #define CA_KEY        SLICE("_ca")

@@ -469,6 +469,17 @@ void peers_status(struct peers *peers, struct slice status)
     peers_tick(peers, loop_now_ms(peers->loop));
 }
 
+void peers_credentials(struct peers *peers, struct tls_context *server,
+                       struct tls_context *client)
+{
+    if (peers->is_closing)
+        return;
+    tls_context_unref(peers->server);
+    tls_context_unref(peers->client);
+    peers->server = tls_context_ref(server);
+    peers->client = tls_context_ref(client);
+}
+
 static void forget(struct peers *peers, struct peer *peer)
 {
     for (int class = 0; class < 2; class ++) {

@@ -76,6 +76,9 @@ void peers_greet(struct peers *peers, uint64_t id, const char *address);
 void peers_nodes(struct peers *peers, const struct member_node *nodes, size_t count,
                  uint64_t visible);
 void peers_status(struct peers *peers, struct slice status);
+/* For links from now on; shared. */
+void peers_credentials(struct peers *peers, struct tls_context *server,
+                       struct tls_context *client);
 
 /* A lost message is the protocol's to resend: dropped without a link, or with too much
  * waiting. */

@@ -8,13 +8,11 @@
 
 #include "base/log.h"
 #include "net/listener.h"
-#include "net/tls.h"
-#include "pki/keyfile.h"
+#include "node/control/credentials.h"
 
 #include <stdio.h>
 
 #define REQUESTS_MAX 512
-#define PEM_MAX      (256u << 10)
 
 struct admin_route {
     const char *method;
@@ -40,6 +38,8 @@ static const struct admin_route routes[] = {
     {"POST", "v1/cluster/tokens", tokens_create},
     {"GET", "v1/cluster/tokens", tokens_list},
     {"DELETE", "v1/cluster/tokens/*", tokens_revoke},
+    {"GET", "v1/cluster/certs", certs_list},
+    {"POST", "v1/cluster/certs/rotate", certs_rotate},
     {"POST", "v1/cluster/keys/export", keys_export},
     {"GET", "v1/snapshot", backup_get},
     {"POST", "v1/explain", explain_post},
@@ -142,42 +142,6 @@ static void handle(struct http_call *call, void *owner)
         admin_route(request);
 }
 
-static enum result read_pem(const struct control *control, const char *name,
-                            struct buffer *out, struct error *err)
-{
-    char path[4096];
-
-    snprintf(path, sizeof path, "%s/%s", control->options.data_dir, name);
-    return keyfile_read(path, PEM_MAX, out, err);
-}
-
-static enum result make_tls(struct control *control, struct tls_context **ret_tls,
-                            struct error *err)
-{
-    struct buffer certificate_pem, key_pem, ca_pem;
-    X509 *certificate = NULL, *ca = NULL;
-    EVP_PKEY *key = NULL;
-
-    buffer_init(&certificate_pem, PEM_MAX);
-    buffer_init(&key_pem, PEM_MAX);
-    buffer_init(&ca_pem, PEM_MAX);
-    if (read_pem(control, "node.pem", &certificate_pem, err) == GW_OK &&
-        read_pem(control, "node.key", &key_pem, err) == GW_OK &&
-        read_pem(control, "ca.pem", &ca_pem, err) == GW_OK &&
-        certificate_from_pem(buffer_slice(&certificate_pem), &certificate, err) == GW_OK &&
-        key_from_pem(buffer_slice(&key_pem), &key, err) == GW_OK &&
-        certificate_from_pem(buffer_slice(&ca_pem), &ca, err) == GW_OK)
-        tls_context_admin_server(certificate, key, ca, control->options.identity.cluster_id,
-                                 ret_tls, err);
-    certificate_free(certificate);
-    certificate_free(ca);
-    key_free(key);
-    key_buffer_wipe(&key_pem);
-    buffer_deinit(&certificate_pem);
-    buffer_deinit(&ca_pem);
-    return err->code;
-}
-
 enum result admin_open(struct control *control, struct error *err)
 {
     const struct http_server_config config = {.handler = handle,
@@ -195,7 +159,7 @@ enum result admin_open(struct control *control, struct error *err)
         return error_wrap(err, "open the admin socket '%s'", control->options.admin_socket);
     if (control->options.admin_listen[0] == '\0')
         return GW_OK;
-    if (make_tls(control, &tls, err) != GW_OK)
+    if (credentials_admin_tls(control->credentials, &tls, err) != GW_OK)
         return error_wrap(err, "open the admin port");
     if (listener_open_fd(slice_from_string(control->options.admin_listen), &fd, err) ==
         GW_OK)

@@ -46,6 +46,10 @@ void tokens_create(struct request *request);
 void tokens_list(struct request *request);
 void tokens_revoke(struct request *request);
 
+/* certs.c */
+void certs_list(struct request *request);
+void certs_rotate(struct request *request);
+
 /* keys.c */
 void keys_export(struct request *request);
 

@@ -8,6 +8,7 @@
 #include "node/control/catalog_source.h"
 #include "node/control/request.h"
 #include "node/control/schedule.h"
+#include "node/control/upkeep.h"
 #include "raft/session.h"
 #include "store/meta.h"
 
@@ -260,6 +261,7 @@ static void on_tick(uv_timer_t *timer)
 
     expire_waits(control);
     laggards_check(control);
+    upkeep_tick(control->upkeep, now_ms);
     if (turn % (1000 / TICK_MS) == 0) {
         control_status_send(control);
         self_tell_record(control);
@@ -461,24 +463,22 @@ void control_side_set(struct control *control, const struct control_side *side)
 
 static enum result start_member(struct control *control, struct error *err)
 {
-    char certificate[4096], key[4096], ca[4096];
+    struct tls_context *server = NULL, *client = NULL;
     struct member_former formers[MEMBER_PEERS];
     const struct node_entry *self = control_self(control);
     const char *advertise = control->options.peer_advertise;
 
     if ((advertise == NULL || advertise[0] == '\0') && self != NULL)
         advertise = self->peer;
-    snprintf(certificate, sizeof certificate, "%s/node.pem", control->options.data_dir);
-    snprintf(key, sizeof key, "%s/node.key", control->options.data_dir);
-    snprintf(ca, sizeof ca, "%s/ca.pem", control->options.data_dir);
+    if (credentials_peer_tls(control->credentials, &server, &client, err) != GW_OK)
+        return err->code;
     struct member_options options = {.id = control->options.identity.node_id,
                                      .cluster_id = control->options.identity.cluster_id,
                                      .name = control->options.identity.name,
                                      .peer_listen = control->options.peer_listen,
                                      .peer_advertise = advertise,
-                                     .certificate_file = certificate,
-                                     .key_file = key,
-                                     .ca_file = ca,
+                                     .server = server,
+                                     .client = client,
                                      .epoch = control->epoch.number,
                                      .lineage = control->epoch.lineage,
                                      .env = control->env,
@@ -489,7 +489,10 @@ static enum result start_member(struct control *control, struct error *err)
                                      .command_count = control->options.command_count,
                                      .control = &control->mailbox};
     options.shape = control->shape = shape_wanted(control);
-    if (member_open(&options, &control->member, err) != GW_OK)
+    member_open(&options, &control->member, err);
+    tls_context_unref(server);
+    tls_context_unref(client);
+    if (err->code != GW_OK)
         return err->code;
     if (control->nodes.count != 0)
         nodes_tell(&control->nodes, control->member);
@@ -506,7 +509,11 @@ static enum result start_all(struct control *control, struct error *err)
                  err->text);
         *err = ERROR_NONE;
     }
-    if (start_member(control, err) != GW_OK || admin_open(control, err) != GW_OK ||
+    control->upkeep = upkeep_new(control);
+    if (control->upkeep == NULL)
+        return error_set(err, GW_NO_MEMORY, "start");
+    if (credentials_open(control, &control->credentials, err) != GW_OK ||
+        start_member(control, err) != GW_OK || admin_open(control, err) != GW_OK ||
         status_open(control, err) != GW_OK ||
         schedule_open(control, &control->schedule, err) != GW_OK) {
         /* The data directory is ours by now: what is in use is a port. */
@@ -573,6 +580,8 @@ void control_close(struct control *control)
     }
     publish_close(control);
     schedule_free(control->schedule);
+    upkeep_free(control->upkeep);
+    credentials_free(control->credentials);
     proposer_deinit(&control->proposer);
     edition_unref(control->visible);
     edition_unref(control->read);

@@ -5,6 +5,7 @@
 #include "base/instant.h"
 #include "model/wire.h"
 #include "node/control/admin.h"
+#include "node/control/upkeep.h"
 
 static void answer_index(struct control *control, struct member_forwarded *forwarded,
                          enum result result, uint64_t index)
@@ -79,6 +80,12 @@ void forward_arrived(struct control *control, struct member_forwarded *forwarded
         return;
     case 'N':
         node_record(control, forwarded);
+        return;
+    case 'C':
+        upkeep_sign(control, forwarded);
+        return;
+    case 'K':
+        upkeep_told(control, forwarded);
         return;
     case 'J':
         join_arrived(control, forwarded);

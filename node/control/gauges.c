@@ -4,6 +4,7 @@
 #include "base/instant.h"
 #include "node/control/admin.h"
 #include "node/control/schedule.h"
+#include "node/control/upkeep.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -219,6 +220,30 @@ static void update_backups(struct control *control)
         counts->last_bytes);
 }
 
+static void update_credentials(struct control *control)
+{
+    const struct slice none = {0};
+    const struct upkeep_counts *counts;
+    struct buffer labels;
+    uint64_t from_ms, until_ms;
+
+    if (control->credentials == NULL || control->upkeep == NULL)
+        return;
+    counts = upkeep_counts(control->upkeep);
+    certificate_validity(credentials_certificate(control->credentials), &from_ms,
+                         &until_ms);
+    set(control, "gw_node_certificate_expiry_timestamp_seconds",
+        "When this node's own certificate runs out.", none, until_ms / 1000);
+    buffer_init(&labels, 256);
+    total(control, "gw_node_certificate_renewals_total",
+          "Renewals of this node's own certificate.", label(&labels, "result", "ok"),
+          counts->renewed);
+    total(control, "gw_node_certificate_renewals_total",
+          "Renewals of this node's own certificate.", label(&labels, "result", "failed"),
+          counts->failed);
+    buffer_deinit(&labels);
+}
+
 void gauges_update(struct control *control)
 {
     const struct slice none = {0};
@@ -262,4 +287,5 @@ void gauges_update(struct control *control)
     update_process(control);
     update_store(control);
     update_backups(control);
+    update_credentials(control);
 }

@@ -22,7 +22,9 @@
 #define CONTROL_REDIAL_MS     2000 /* a busy listener is tried again so often */
 
 struct control;
+struct credentials;
 struct schedule;
+struct upkeep;
 
 /* A call to the member and what to do when it comes back. Freed by the callee. */
 struct control_call;
@@ -104,6 +106,8 @@ struct control {
     struct list_link backup_streams; /* snapshots on their way to a client */
     unsigned backup_stream_count;
     struct schedule *schedule; /* of backups; NULL: none */
+    struct credentials *credentials;
+    struct upkeep *upkeep;
 
     uv_timer_t second; /* housekeeping */
     uv_timer_t drain_timer;

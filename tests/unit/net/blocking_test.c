@@ -97,9 +97,13 @@ static void it_talks_plain_unix_and_tls(void **state)
     (void)state;
     assert_int_equal(talk(plain_where, NULL, NULL, &err), GW_OK);
     assert_int_equal(talk(unix_where, NULL, NULL, &err), GW_OK);
-    assert_int_equal(tls_context_admin_client(cast.admin, cast.admin_key, cast.ca,
-                                              cast.cluster_id, &tls, &err),
-                     GW_OK);
+    assert_int_equal(
+        tls_context_admin_client(&(struct tls_self){.certificate = cast.admin,
+                                                    .key = cast.admin_key,
+                                                    .ca = cast.ca,
+                                                    .cluster_id = cast.cluster_id},
+                                 &tls, &err),
+        GW_OK);
     assert_int_equal(talk(tls_where, tls, &expect, &err), GW_OK);
     tls_context_unref(tls);
 }
@@ -110,9 +114,13 @@ static void refusals_are_sentences(void **state)
     struct error err;
 
     (void)state;
-    assert_int_equal(tls_context_admin_client(cast.node, cast.node_key, cast.ca,
-                                              cast.cluster_id, &tls, &err),
-                     GW_OK);
+    assert_int_equal(
+        tls_context_admin_client(&(struct tls_self){.certificate = cast.node,
+                                                    .key = cast.node_key,
+                                                    .ca = cast.ca,
+                                                    .cluster_id = cast.cluster_id},
+                                 &tls, &err),
+        GW_OK);
     assert_int_equal(talk(tls_where, tls, NULL, &err), GW_UNAUTHORISED);
     assert_non_null(strstr(err.text, "refuses us"));
     /* TLS to a port that does not speak it. */
@@ -132,9 +140,13 @@ static void a_silent_server_times_out(void **state)
     size_t size;
 
     (void)state;
-    assert_int_equal(tls_context_admin_client(cast.admin, cast.admin_key, cast.ca,
-                                              cast.cluster_id, &tls, &err),
-                     GW_OK);
+    assert_int_equal(
+        tls_context_admin_client(&(struct tls_self){.certificate = cast.admin,
+                                                    .key = cast.admin_key,
+                                                    .ca = cast.ca,
+                                                    .cluster_id = cast.cluster_id},
+                                 &tls, &err),
+        GW_OK);
     assert_int_equal(
         blocking_connect(slice_from_string(silent_where), tls, NULL, 30, &connection, &err),
         GW_TIMEOUT);
@@ -168,8 +180,11 @@ int main(void)
     if (mkdtemp(directory) == NULL ||
         mailbox_open(&box, &loop, on_stop, NULL, &err) != GW_OK ||
         http_server_open(&loop, &config, &server, &err) != GW_OK ||
-        tls_context_admin_server(cast.node, cast.node_key, cast.ca, cast.cluster_id, &tls,
-                                 &err) != GW_OK)
+        tls_context_admin_server(&(struct tls_self){.certificate = cast.node,
+                                                    .key = cast.node_key,
+                                                    .ca = cast.ca,
+                                                    .cluster_id = cast.cluster_id},
+                                 &tls, &err) != GW_OK)
         return 1;
     snprintf(unix_where, sizeof unix_where, "unix:%s/s", directory);
     if (listener_open_unix(unix_where + 5, 0600, &fd, &err) != GW_OK)

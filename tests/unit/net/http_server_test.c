@@ -579,13 +579,21 @@ static void over_tls_the_admin_is_known(void **state)
 
     (void)state;
     cast_init(&cast);
-    assert_int_equal(tls_context_admin_server(cast.node, cast.node_key, cast.ca,
-                                              cast.cluster_id, &tls, &err),
-                     GW_OK);
+    assert_int_equal(
+        tls_context_admin_server(&(struct tls_self){.certificate = cast.node,
+                                                    .key = cast.node_key,
+                                                    .ca = cast.ca,
+                                                    .cluster_id = cast.cluster_id},
+                                 &tls, &err),
+        GW_OK);
     serve(tls);
-    assert_int_equal(tls_context_admin_client(cast.admin, cast.admin_key, cast.ca,
-                                              cast.cluster_id, &tls, &err),
-                     GW_OK);
+    assert_int_equal(
+        tls_context_admin_client(&(struct tls_self){.certificate = cast.admin,
+                                                    .key = cast.admin_key,
+                                                    .ca = cast.ca,
+                                                    .cluster_id = cast.cluster_id},
+                                 &tls, &err),
+        GW_OK);
     dial(&client, tls);
     say("GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n");
     cast_until(&loop, has("/b"));
@@ -594,7 +602,12 @@ static void over_tls_the_admin_is_known(void **state)
     hang_up(&client);
 
     assert_int_equal(
-        tls_context_admin_client(NULL, NULL, cast.ca, cast.cluster_id, &tls, &err), GW_OK);
+        tls_context_admin_client(&(struct tls_self){.certificate = NULL,
+                                                    .key = NULL,
+                                                    .ca = cast.ca,
+                                                    .cluster_id = cast.cluster_id},
+                                 &tls, &err),
+        GW_OK);
     dial(&client, tls);
     cast_until(&loop, http_server_counts(server)->handshakes_failed == 1);
     assert_int_equal(seen_count, 2);

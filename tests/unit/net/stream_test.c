@@ -169,17 +169,25 @@ static void dial(struct tls_context *tls, const struct tls_expect *expect)
 static void serve_peers(void)
 {
     struct error err;
-    assert_int_equal(tls_context_peer_server(cast.node, cast.node_key, cast.ca,
-                                             cast.cluster_id, &server_options.tls, &err),
-                     GW_OK);
+    assert_int_equal(
+        tls_context_peer_server(&(struct tls_self){.certificate = cast.node,
+                                                   .key = cast.node_key,
+                                                   .ca = cast.ca,
+                                                   .cluster_id = cast.cluster_id},
+                                &server_options.tls, &err),
+        GW_OK);
 }
 
 static void serve_admins(void)
 {
     struct error err;
-    assert_int_equal(tls_context_admin_server(cast.node, cast.node_key, cast.ca,
-                                              cast.cluster_id, &server_options.tls, &err),
-                     GW_OK);
+    assert_int_equal(
+        tls_context_admin_server(&(struct tls_self){.certificate = cast.node,
+                                                    .key = cast.node_key,
+                                                    .ca = cast.ca,
+                                                    .cluster_id = cast.cluster_id},
+                                 &server_options.tls, &err),
+        GW_OK);
 }
 
 static struct tls_context *peer_client(X509 *certificate, EVP_PKEY *key, X509 *ca)
@@ -187,7 +195,12 @@ static struct tls_context *peer_client(X509 *certificate, EVP_PKEY *key, X509 *c
     struct tls_context *tls;
     struct error err;
     assert_int_equal(
-        tls_context_peer_client(certificate, key, ca, cast.cluster_id, &tls, &err), GW_OK);
+        tls_context_peer_client(&(struct tls_self){.certificate = certificate,
+                                                   .key = key,
+                                                   .ca = ca,
+                                                   .cluster_id = cast.cluster_id},
+                                &tls, &err),
+        GW_OK);
     return tls;
 }
 
@@ -275,7 +288,11 @@ static struct tls_context *admin_client(X509 *certificate, EVP_PKEY *key)
     struct tls_context *tls;
     struct error err;
     assert_int_equal(
-        tls_context_admin_client(certificate, key, cast.ca, cast.cluster_id, &tls, &err),
+        tls_context_admin_client(&(struct tls_self){.certificate = certificate,
+                                                    .key = key,
+                                                    .ca = cast.ca,
+                                                    .cluster_id = cast.cluster_id},
+                                 &tls, &err),
         GW_OK);
     return tls;
 }

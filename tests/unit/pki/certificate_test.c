@@ -12,6 +12,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <string.h>
 
 #define CLUSTER "00112233445566778899aabbccddeeff"
 #define NOW_MS  1900000000000ull
@@ -234,6 +235,70 @@ static void a_node_certificate_is_no_ca(void **state)
     certificate_free(x);
 }
 
+struct seen {
+    char text[256];
+};
+
+static void see(void *owner, struct slice name)
+{
+    struct seen *seen = owner;
+    size_t size = strlen(seen->text);
+
+    snprintf(seen->text + size, sizeof seen->text - size, "%.*s ", SLICE_ARG(name));
+}
+
+static void a_certificate_says_what_it_is(void **state)
+{
+    struct identity node = {.kind = IDENTITY_NODE, .cluster_id = CLUSTER, .node_id = 3};
+    const struct slice items[] = {SLICE("localhost"), SLICE("127.0.0.1"), SLICE("::1")};
+    const struct certificate_names names = {items, 3};
+    char serial[CERTIFICATE_SERIAL_SIZE], name[64];
+    struct seen seen = {""};
+    X509 *x, *other;
+    EVP_PKEY *other_key;
+
+    (void)state;
+    assert_int_equal(
+        certificate_sign(ca, ca_key, ca_key, &node, &names, 0, NOW_MS, &x, &err), GW_OK);
+    certificate_serial(x, serial);
+    assert_int_equal(strlen(serial), 32);
+    assert_int_equal(strspn(serial, "0123456789abcdef"), 32);
+    certificate_each_name(x, see, &seen);
+    assert_string_equal(seen.text, "localhost 127.0.0.1 ::1 ");
+    certificate_common_name(x, name, sizeof name);
+    assert_string_equal(name, "node 3");
+    assert_true(certificate_is_signed_by(x, ca));
+    assert_int_equal(key_generate(&other_key, &err), GW_OK);
+    assert_int_equal(certificate_make_ca(other_key, CLUSTER, NOW_MS, &other, &err), GW_OK);
+    assert_false(certificate_is_signed_by(x, other));
+    certificate_free(x);
+    certificate_free(other);
+    key_free(other_key);
+}
+
+static void a_bundle_is_one_or_two_certificates(void **state)
+{
+    struct certificate_bundle bundle;
+    struct buffer pem;
+
+    (void)state;
+    buffer_init(&pem, 0);
+    assert_int_equal(certificate_bundle_from_pem(SLICE("nothing"), &bundle, &err),
+                     GW_MALFORMED);
+    for (size_t count = 1; count <= CERTIFICATE_BUNDLE_MAX; count++) {
+        assert_int_equal(certificate_to_pem(ca, &pem, &err), GW_OK);
+        assert_int_equal(certificate_bundle_from_pem(buffer_slice(&pem), &bundle, &err),
+                         GW_OK);
+        assert_int_equal(bundle.count, count);
+        assert_true(certificate_is_signed_by(ca, bundle.items[count - 1]));
+        certificate_bundle_deinit(&bundle);
+    }
+    assert_int_equal(certificate_to_pem(ca, &pem, &err), GW_OK);
+    assert_int_equal(certificate_bundle_from_pem(buffer_slice(&pem), &bundle, &err),
+                     GW_MALFORMED);
+    buffer_deinit(&pem);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +310,8 @@ int main(void)
         cmocka_unit_test(names_that_are_none_are_refused),
         cmocka_unit_test(keys_and_certificates_come_back_from_pem),
         cmocka_unit_test(a_node_certificate_is_no_ca),
+        cmocka_unit_test(a_certificate_says_what_it_is),
+        cmocka_unit_test(a_bundle_is_one_or_two_certificates),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
