@@ -16,7 +16,6 @@
 set -eu
 export LC_ALL=C
 repository=$(cd "$(dirname "$0")/.." && pwd)
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 say() { printf 'fresh-root: %s\n' "$*" >&2; }
 die() { say "$*"; exit 2; }
@@ -31,10 +30,6 @@ case $suite in bookworm | trixie) shift ;; *) die "usage: fresh-root.sh [--keep]
 for tool in debootstrap git unshare; do
     command -v "$tool" >/dev/null 2>&1 || die "$tool is missing"
 done
-[ -f "$keyring" ] || die "$keyring is missing; install debian-archive-keyring"
-mirror=$(apt-get indextargets --format '$(REPO_URI)|$(ORIGIN)|$(LABEL)|$(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
-    awk -F'|' '$2 == "Debian" && $3 == "Debian" && $4 == "main" && !seen { print $1; seen = 1 }')
-[ -n "$mirror" ] || die "apt knows no Debian archive here; run apt-get update"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/fresh-root.XXXXXX")
 # The namespaces are gone when this runs; --one-file-system is for the case that something else was mounted there.
@@ -44,21 +39,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 say "making a minimal $suite"
-debootstrap --variant=minbase --keyring="$keyring" "$suite" "$work/base" "$mirror" >"$work/debootstrap.log" 2>&1 ||
-    { tail -n 20 "$work/debootstrap.log" >&2; die "debootstrap failed"; }
-
-# Proxies and how strictly dates are taken, as on this machine; name resolution likewise.
-apt-config dump | grep -E '^Acquire::([a-z]+::Proxy|Check-Valid-Until|Check-Date)' >"$work/base/etc/apt/apt.conf.d/99machine" || :
-cat /etc/resolv.conf >"$work/base/etc/resolv.conf" 2>/dev/null || :
-cat /etc/hosts >"$work/base/etc/hosts" 2>/dev/null || :
-# One suite with each source format, since both occur.
-if [ "$suite" = trixie ]; then
-    rm -f "$work/base/etc/apt/sources.list"
-    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' "$mirror" "$keyring" \
-        >"$work/base/etc/apt/sources.list.d/debian.sources"
-else
-    printf 'deb %s bookworm main\n' "$mirror" >"$work/base/etc/apt/sources.list"
-fi
+"$repository/deploy/debian-root.sh" "$suite" "$work/base" || die "there is no $suite to try in"
 
 # enter ROOT COMMAND: runs in new mount and process namespaces; /proc is the only mount.
 enter() {
