@@ -208,9 +208,10 @@ static int set_global(struct invocation *invocation, const struct option *option
 
     if (strcmp(option->name, "--context") == 0)
         invocation->context = value;
-    else if (strcmp(option->name, "--endpoint") == 0)
+    else if (strcmp(option->name, "--endpoint") == 0) {
         invocation->endpoints = value;
-    else if (strcmp(option->name, "--stale") == 0)
+        invocation->has_endpoints = true;
+    } else if (strcmp(option->name, "--stale") == 0)
         invocation->stale = true;
     else if (strcmp(option->name, "--quiet") == 0)
         invocation->quiet = true;

@@ -42,6 +42,7 @@ struct invocation {
     const char *context, *endpoints;
     enum output_format output;
     uint64_t timeout_ms;
+    bool has_endpoints; /* given by -e, not by the environment */
     bool has_timeout, stale, quiet, verbose, yes, color;
 };
 

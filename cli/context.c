@@ -1,6 +1,7 @@
 #include "cli/context.h"
 
 #include "base/buffer.h"
+#include "base/emit.h"
 #include "cli/command.h"
 #include "model/problems.h"
 #include "model/value.h"
@@ -143,6 +144,45 @@ enum result context_load(const char *name, struct arena *arena, struct context *
     return result;
 }
 
+/* The same with other endpoints: of a cluster that is reached from here in another way than
+ * its nodes know of, as by ports that a container publishes. */
+static enum result with_endpoints(const struct context *context, const char *endpoints,
+                                  struct buffer *out, struct error *err)
+{
+    struct slice rest = slice_from_string(endpoints), endpoint;
+    struct emit emit;
+
+    emit_init(&emit, out, true);
+    emit_object(&emit);
+    emit_key(&emit, "clusterId");
+    emit_string(&emit, context->cluster_id);
+    if (context->cluster_name.size > 0) {
+        emit_key(&emit, "clusterName");
+        emit_string(&emit, context->cluster_name);
+    }
+    emit_key(&emit, "endpoints");
+    emit_array(&emit);
+    while (slice_next(&rest, ',', &endpoint)) {
+        endpoint = slice_trim(endpoint);
+        if (!slice_starts_with(endpoint, SLICE("https://")))
+            return error_set(err, GW_USAGE,
+                             "endpoint '%.*s' is not https://HOST:PORT, which a context is "
+                             "for",
+                             SLICE_ARG(endpoint));
+        emit_string(&emit, endpoint);
+    }
+    emit_array_end(&emit);
+    emit_key(&emit, "ca");
+    emit_string(&emit, context->ca);
+    emit_key(&emit, "certificate");
+    emit_string(&emit, context->certificate);
+    emit_key(&emit, "key");
+    emit_string(&emit, context->key);
+    emit_object_end(&emit);
+    buffer_append_byte(out, '\n');
+    return out->failed ? error_set(err, GW_NO_MEMORY, "out of memory") : GW_OK;
+}
+
 int run_context_import(struct invocation *invocation)
 {
     const char *file = invocation->arguments[0];
@@ -150,11 +190,12 @@ int run_context_import(struct invocation *invocation)
     struct error err = ERROR_NONE;
     struct context context;
     struct arena arena;
-    struct buffer text;
+    struct buffer text, other;
     char path[PATH_SIZE], own[128];
 
     arena_init(&arena, 0, 0);
     buffer_init(&text, CONTEXT_FILE_MAX);
+    buffer_init(&other, CONTEXT_FILE_MAX);
     if (keyfile_read(file, CONTEXT_FILE_MAX, &text, &err) == GW_OK &&
         parse(buffer_slice(&text), file, &arena, &context, &err) == GW_OK) {
         if (name == NULL) {
@@ -165,10 +206,14 @@ int run_context_import(struct invocation *invocation)
         }
         if (!path_of(name, path))
             error_set(&err, GW_USAGE, "'%s' is no name for a context", name);
-        else if (keyfile_write(path, buffer_slice(&text), 0600, &err) == GW_OK)
+        else if ((!invocation->has_endpoints ||
+                  with_endpoints(&context, invocation->endpoints, &other, &err) == GW_OK) &&
+                 keyfile_write(path, buffer_slice(other.size > 0 ? &other : &text), 0600,
+                               &err) == GW_OK)
             set_current(name, &err);
     }
     key_buffer_wipe(&text);
+    key_buffer_wipe(&other);
     arena_deinit(&arena);
     if (err.code != GW_OK)
         return fail_error(&err, "gwctl context import D/admin.yaml");

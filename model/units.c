@@ -262,6 +262,21 @@ bool host_port_parse(struct slice text, bool may_be_empty, struct slice *ret_hos
     return true;
 }
 
+void host_port_outside(struct slice listen, struct slice advertise, char *out, size_t size)
+{
+    struct slice host, other;
+    uint16_t port, other_port;
+
+    snprintf(out, size, "%.*s", SLICE_ARG(listen));
+    if (!host_port_parse(listen, true, &host, &port) ||
+        (host.size != 0 && !slice_equal(host, SLICE("0.0.0.0")) &&
+         !slice_equal(host, SLICE("::"))) ||
+        !host_port_parse(advertise, false, &other, &other_port))
+        return;
+    snprintf(out, size, slice_find_byte(other, ':') == SIZE_MAX ? "%.*s:%u" : "[%.*s]:%u",
+             SLICE_ARG(other), port);
+}
+
 static bool is_alnum(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');

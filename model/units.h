@@ -34,6 +34,9 @@ bool port_parse(struct slice text, uint16_t *ret_port);
  * (":8443", a bind). The host comes without brackets and borrows `text`. */
 bool host_port_parse(struct slice text, bool may_be_empty, struct slice *ret_host,
                      uint16_t *ret_port);
+/* Where others find a port that listens at `listen`: there, but one on all addresses at
+ * the host of `advertise`. What cannot be read is copied. */
+void host_port_outside(struct slice listen, struct slice advertise, char *out, size_t size);
 /* A DNS name or an IP address; `wildcard` also lets "*.suffix" through. */
 bool host_is_valid(struct slice text, bool wildcard);
 bool url_is_valid(struct slice text);          /* http or https, a host */

@@ -205,26 +205,6 @@ static void copy(char *out, size_t size, struct slice text)
     snprintf(out, size, "%.*s", SLICE_ARG(text));
 }
 
-/* Where others find the admin port: as it listens, but a port on all addresses is
- * found at the address that peers dial. */
-static void place_admin(struct node *node)
-{
-    struct slice host, peer_host;
-    uint16_t port, peer_port;
-
-    copy(node->admin_advertise, sizeof node->admin_advertise,
-         slice_from_string(node->admin_listen));
-    if (!host_port_parse(slice_from_string(node->admin_listen), true, &host, &port) ||
-        (host.size != 0 && !slice_equal(host, SLICE("0.0.0.0")) &&
-         !slice_equal(host, SLICE("::"))))
-        return;
-    if (host_port_parse(slice_from_string(node->peer_advertise), false, &peer_host,
-                        &peer_port))
-        snprintf(node->admin_advertise, sizeof node->admin_advertise,
-                 slice_find_byte(peer_host, ':') == SIZE_MAX ? "%.*s:%u" : "[%.*s]:%u",
-                 SLICE_ARG(peer_host), port);
-}
-
 /* A socket path in the settings is relative to the data directory. */
 static void place_socket(struct node *node)
 {
@@ -296,7 +276,9 @@ static enum result load_settings(struct node *node, struct error *err)
     copy(node->health_listen, sizeof node->health_listen, document->health.listen);
     place_socket(node);
     place_backups(node);
-    place_admin(node);
+    host_port_outside(slice_from_string(node->admin_listen),
+                      slice_from_string(node->peer_advertise), node->admin_advertise,
+                      sizeof node->admin_advertise);
     log_configure((enum log_level)settings_log_level(&node->settings),
                   (enum log_format)settings_log_format(&node->settings),
                   node->identity.name);

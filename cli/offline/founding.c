@@ -2,6 +2,7 @@
  * store; keys are files of their owner alone. */
 #include "cli/offline/founding.h"
 
+#include "model/units.h"
 #include "pki/keyfile.h"
 
 #include <stdio.h>
@@ -177,12 +178,16 @@ static void append_block(struct buffer *out, const char *key, struct slice pem)
 static enum result write_admin(struct founding *founding, struct error *err)
 {
     struct buffer out, key;
+    char endpoint[600];
 
+    host_port_outside(slice_from_string(directory_admin(founding->options)),
+                      slice_from_string(directory_peer(founding->options)), endpoint,
+                      sizeof endpoint);
     buffer_init(&out, PEM_MAX);
     buffer_init(&key, PEM_MAX);
     if (key_to_pem(founding->admin_key, &key, err) == GW_OK) {
         buffer_printf(&out, "clusterId: \"%s\"\nendpoints: [\"https://%s\"]\n",
-                      founding->made->cluster_id, directory_admin(founding->options));
+                      founding->made->cluster_id, endpoint);
         append_block(&out, "ca", buffer_slice(&founding->ca_pem));
         append_block(&out, "certificate", buffer_slice(&founding->admin_pem));
         append_block(&out, "key", buffer_slice(&key));

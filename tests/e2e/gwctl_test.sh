@@ -127,6 +127,10 @@ expect 0 "context import" "$GW_BIN/gwctl" context import "${data[1]}/admin.yaml"
 expect 0 "then gwctl works over TLS" "$GW_BIN/gwctl" cluster leader
 says "and says who leads" '^eu-1$'
 expect 0 "and with the endpoint named" "$GW_BIN/gwctl" -e "https://127.0.0.1:${admin[1]}" get routes
+expect 0 "import with endpoints of its own" "$GW_BIN/gwctl" -e "https://localhost:${admin[1]},https://127.0.0.1:${admin[2]}" context import "${data[1]}/admin.yaml" --name elsewhere
+check "which are the context's then" grep -q "https://localhost:${admin[1]}" "$XDG_CONFIG_HOME/gwctl/elsewhere.yaml"
+expect 0 "and work" "$GW_BIN/gwctl" --context elsewhere cluster leader
+expect 2 "a socket is no endpoint of a context" "$GW_BIN/gwctl" -e "unix:${data[1]}/admin.sock" context import "${data[1]}/admin.yaml" --name elsewhere
 check "the context is for its owner alone" [ "$(find "$XDG_CONFIG_HOME/gwctl" -name '*.yaml' -perm /077 | wc -l)" = 0 ]
 code=$(curl -sk --max-time 5 -o out -w '%{http_code}' "https://127.0.0.1:${admin[1]}/v1/cluster/status")
 note "curl without a certificate: '$code'"

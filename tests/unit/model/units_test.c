@@ -108,6 +108,24 @@ static void addresses_need_a_port(void **state)
     assert_false(url_is_valid(SLICE("ftp://x")));
 }
 
+static void a_port_on_all_addresses_is_found_where_peers_dial(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {":7001", "eu-1:7000", "eu-1:7001"},
+        {"0.0.0.0:7001", "10.0.1.1:7000", "10.0.1.1:7001"},
+        {"[::]:7001", "[2001:db8::1]:7000", "[2001:db8::1]:7001"},
+        {"127.0.0.1:7001", "eu-1:7000", "127.0.0.1:7001"},
+        {":7001", "nonsense", ":7001"},
+    };
+    char out[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        host_port_outside(slice_from_string(cases[i][0]), slice_from_string(cases[i][1]),
+                          out, sizeof out);
+        assert_string_equal(out, cases[i][2]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +134,7 @@ int main(void)
         cmocka_unit_test(statuses_and_classes_match),
         cmocka_unit_test(prefixes_hold_what_is_in_them),
         cmocka_unit_test(addresses_need_a_port),
+        cmocka_unit_test(a_port_on_all_addresses_is_found_where_peers_dial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
