@@ -411,6 +411,7 @@ static struct control_options options_of(struct node *node)
                                                      : CONTROL_FENCE_NONE,
         .exit_on_disk_error = document->on_disk_error == DISK_ERROR_EXIT,
         .map_size = document->store.map_size,
+        .min_free = document->store.min_free,
         .backup_dir = node->backup_dir[0] != '\0' ? node->backup_dir : NULL,
         .backup_every_ms = document->backup.every_ms,
         .backup_keep = (uint64_t)document->backup.keep,

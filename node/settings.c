@@ -104,7 +104,8 @@ static const struct field store_fields[] = {
     SIZE(1, struct settings_store, map_size, "mapSize", .initial = "8GiB", .min = 16 << 20,
          .max = INT64_MAX, .honoured = true, .help = "Address space of the database."),
     SIZE(2, struct settings_store, min_free, "minFree", .initial = "512MiB",
-         .help = "Below this the node takes no proposals."),
+         .honoured = true,
+         .help = "With less room on its disk the node does not lead; 0: it may."),
     END,
 };
 SCHEMA(store_schema, struct settings_store, "store", .fields = store_fields);

@@ -35,7 +35,7 @@ struct fitness_advice fitness_next(struct fitness *fitness, const struct fitness
     if (is_stalled)
         fitness->shy_until_ms = now_ms + FITNESS_SHY_MS;
     bool is_shy = now_ms < fitness->shy_until_ms;
-    if (is_shy || news->is_stopping)
+    if (is_shy || news->is_stopping || news->is_disk_low)
         advice.handicap = FITNESS_HANDICAP;
     if (news->is_leader && (is_shy || news->is_stopping) &&
         (fitness->handed_ms == 0 || now_ms - fitness->handed_ms >= patience_ms)) {

@@ -29,7 +29,8 @@ struct fitness {
 
 struct fitness_news {
     bool is_leader;
-    bool is_stopping;      /* asked to end */
+    bool is_stopping; /* asked to end */
+    bool is_disk_low; /* whoever looks after the disk hands over, to one that has room */
     uint64_t disk_wait_ms; /* how long the oldest write to the disk has waited */
     unsigned election_ms;
     uint64_t transfers; /* begun so far: leadership given away is no loss */

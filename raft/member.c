@@ -23,6 +23,7 @@ enum order_type {
     ORDER_SHAPE,
     ORDER_CREDENTIALS,
     ORDER_STOPPING,
+    ORDER_DISK,
     ORDER_CLOSE
 };
 struct order {
@@ -30,6 +31,7 @@ struct order {
     struct buffer bytes;     /* STATUS, ANSWER */
     uint64_t to, id;
     uint64_t visible; /* NODES */
+    bool is_low;      /* DISK */
     struct member_shape shape;
     struct tls_context *server, *client; /* CREDENTIALS, owned references */
     size_t count;
@@ -172,6 +174,9 @@ static void on_mail(struct mail *mail, void *owner)
         member->is_stopping = true;
         member->roster_at_ms = 0;
         break;
+    case ORDER_DISK:
+        member->is_disk_low = order->is_low;
+        break;
     case ORDER_CLOSE:
         if (!member->is_closing)
             close_all(member);
@@ -257,6 +262,15 @@ void member_nodes_set(struct member *member, const struct member_node *nodes, si
 void member_stopping(struct member *member)
 {
     order_post(member, order_new(ORDER_STOPPING, 0));
+}
+
+void member_disk_low_set(struct member *member, bool is_low)
+{
+    struct order *order = order_new(ORDER_DISK, 0);
+
+    if (order != NULL)
+        order->is_low = is_low;
+    order_post(member, order);
 }
 
 void member_shape_set(struct member *member, const struct member_shape *shape)
@@ -351,6 +365,8 @@ enum result member_open(const struct member_options *options, struct member **re
     member->pace = pace_of(&options->shape.pace, 0);
     member->told_heartbeat_ms = member->pace.heartbeat_ms;
     member->told_election_ms = member->pace.election_ms;
+    member->is_disk_low = options->is_disk_low;
+    member->life = options->life;
     member_formers_take(member, options);
     err->code = GW_OK;
     if (uv_loop_init(&member->uv) != 0) {

@@ -81,7 +81,9 @@ struct member_counters { /* all only ever rise */
 
 struct member_view { /* heap; the receiver frees it */
     struct member_mail head;
-    uint64_t at_ms; /* instant_monotonic_ms */
+    uint64_t at_ms;         /* instant_monotonic_ms */
+    uint64_t life;          /* as the options say */
+    enum result halt_cause; /* GW_OK: it is not; GW_DISK_LOW: for want of room */
     struct replica_view replica;
     struct replica_counters replica_counters;
     struct member_counters counters;
@@ -94,6 +96,7 @@ struct member_forwarded { /* heap; goes back by member_answer, once, always */
     struct member_mail head;
     uint64_t from; /* node id; 0: a joiner, who has none yet */
     uint64_t id;
+    uint64_t life;         /* as the options say: no other member can answer it */
     struct buffer payload; /* owned */
 };
 /* Thread-safe. Takes `forwarded`; the reply is copied. */
@@ -131,6 +134,8 @@ struct member_options {
     const struct command_type *commands;
     size_t command_count; /* the FSM's table; ends with number 0 */
     struct member_shape shape;
+    bool is_disk_low;
+    uint64_t life;           /* the owner's: views and forwarded requests carry it */
     struct mailbox *control; /* news, and forwarded requests */
 };
 
@@ -155,6 +160,8 @@ void member_credentials_set(struct member *member, struct tls_context *server,
 /* Thread-safe: this node is about to end. It hands leadership over, again and again until
  * it leads no more, and stands back in elections. */
 void member_stopping(struct member *member);
+/* Thread-safe: the disk has little room: this node is slow to stand for election. */
+void member_disk_low_set(struct member *member, bool is_low);
 /* Thread-safe: from now on these times and this shape. */
 void member_shape_set(struct member *member, const struct member_shape *shape);
 /* Thread-safe: the node records, as of `visible`; copied. Links are dialled and the roster

@@ -107,6 +107,7 @@ static void hand_on(struct member *member, uint64_t from, uint64_t id, struct sl
     forwarded->head.type = MEMBER_MAIL_FORWARDED;
     forwarded->from = from;
     forwarded->id = id;
+    forwarded->life = member->life;
     buffer_init(&forwarded->payload, MEMBER_PAYLOAD + 64);
     buffer_append_slice(&forwarded->payload, payload);
     if (forwarded->payload.failed ||

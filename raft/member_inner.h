@@ -38,6 +38,8 @@ struct member {
     uint64_t peers_at_ms, roster_at_ms, pace_at_ms, view_at_ms;
     uint64_t visible_told;
     unsigned dumps_under_way;
+    uint64_t life;
+    bool is_disk_low;
     bool view_wanted, is_stopping, has_thread, has_peers, is_closing, is_halted;
     _Atomic uint64_t turned_ms;
 };

@@ -28,6 +28,8 @@ static void post_view(struct member *member, uint64_t now_ms)
     member->view_at_ms = now_ms;
     view->head.type = MEMBER_MAIL_VIEW;
     view->at_ms = now_ms;
+    view->life = member->life;
+    view->halt_cause = store_halt_cause(member->store);
     replica_view(member->replica, &view->replica);
     view->replica_counters = *replica_counters(member->replica);
     view->counters = member->peers.counters;
@@ -76,6 +78,8 @@ void member_settle(struct member *member)
         peers_close(&member->peers);
         member->view_wanted = true;
         log_event(LOG_ERROR, "member",
-                  "halted after an I/O error; traffic is served from memory");
+                  store_halt_cause(member->store) == GW_DISK_LOW
+                      ? "halted for want of room on the disk; traffic is served from memory"
+                      : "halted after an I/O error; traffic is served from memory");
     }
 }

@@ -11,6 +11,13 @@
  * no time, reads everything in a forked child first (env_walk.c): a damaged
  * page can make LMDB crash, and then it is the child that dies.
  *
+ * A full disk is told from a broken one, since it mends by itself. LMDB calls a write
+ * that was cut short EIO, so what counts there is how little room is left. An aborted
+ * transaction leaves nothing behind; but a flush that failed may have dropped the last
+ * commit's meta page, which the page cache still shows. So nothing is believed again
+ * before a later commit has been flushed whole (env_prove): its meta page names all of
+ * the state, and everything below was flushed before.
+ *
  * The price of the checksums: 8 bytes and some 30 ns a value. */
 #include "store/env.h"
 
@@ -31,6 +38,7 @@
 
 #define MAP_SIZE      (8ull << 30)
 #define WALK_ALWAYS   (64ull << 20)
+#define NEARLY_FULL   (64ull << 20) /* a short write with less room than this is for that */
 #define CHECKSUM_SIZE 8
 #define FORMAT        "1"
 
@@ -90,6 +98,20 @@ static enum result from_mdb(int rc)
     }
 }
 
+static enum result from_write(struct env *env, int rc)
+{
+    struct statvfs fs;
+
+    if (rc == 0)
+        return GW_OK;
+    env->failed = true;
+    if (rc == ENOSPC || rc == EDQUOT ||
+        (rc == EIO && statvfs(env->dir, &fs) == 0 &&
+         (uint64_t)fs.f_bavail * fs.f_frsize < NEARLY_FULL))
+        return GW_DISK_LOW;
+    return from_mdb(rc);
+}
+
 /* --- opening --- */
 
 static int path_of(char *out, size_t size, const char *dir, const char *name)
@@ -120,9 +142,12 @@ static enum result take_lock(struct env *env, struct error *err)
             "or give this one a directory of its own",
             text[0] != '\0' ? text : "unknown", env->dir);
     }
+    /* Over what stands there, which takes no room; a full disk keeps nobody from starting,
+     * the number is only for whoever finds the directory in use. */
     int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(env->lock_fd, 0) != 0 ||
-        pwrite(env->lock_fd, text, (size_t)size, 0) != size)
+    if ((pwrite(env->lock_fd, text, (size_t)size, 0) != size ||
+         ftruncate(env->lock_fd, size) != 0) &&
+        errno != ENOSPC && errno != EDQUOT)
         return error_set(err, GW_IO, "write '%s': %s", path, strerror(errno));
     return GW_OK;
 }
@@ -180,6 +205,24 @@ static void mark_write(const char *dir)
 
 static int sign(struct env *env, MDB_txn *txn);
 
+/* LMDB writes to its reader table through memory: a page of it that the disk then has no
+ * room for would be a signal, and the end of the process. */
+static void claim_reader_table(const struct env *env)
+{
+    char path[4096];
+    struct stat st;
+
+    if (path_of(path, sizeof path, env->dir, "lock.mdb") != 0)
+        return;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    /* Without room it stays as it is: few pages, most of them used before. */
+    if (fstat(fd, &st) == 0)
+        (void)!posix_fallocate(fd, 0, st.st_size);
+    close(fd);
+}
+
 static enum result open_mdb(struct env *env, struct error *err)
 {
     MDB_txn *txn = NULL;
@@ -193,8 +236,10 @@ static enum result open_mdb(struct env *env, struct error *err)
         rc = mdb_env_set_maxreaders(env->mdb, 256);
     if (rc == 0)
         rc = mdb_env_open(env->mdb, env->dir, MDB_NOTLS | MDB_NOMETASYNC, 0600);
-    if (rc == 0)
+    if (rc == 0) {
+        claim_reader_table(env);
         rc = mdb_txn_begin(env->mdb, NULL, 0, &txn);
+    }
     for (unsigned i = 0; rc == 0 && i < ENV_TABLES; i++)
         rc = mdb_dbi_open(txn, env_layout[i].name,
                           MDB_CREATE | (env_layout[i].is_indexed ? MDB_INTEGERKEY : 0),
@@ -396,11 +441,7 @@ enum result txn_commit(struct txn *txn)
     }
     buffer_deinit(&txn->scratch);
     free(txn);
-    if (rc != 0) {
-        env->failed = true;
-        return GW_IO;
-    }
-    return GW_OK;
+    return from_write(env, rc);
 }
 
 void txn_abort(struct txn *txn)
@@ -414,13 +455,21 @@ void txn_abort(struct txn *txn)
 
 enum result env_sync(struct env *env)
 {
-    int rc = mdb_env_sync(env->mdb, 1);
+    return from_write(env, mdb_env_sync(env->mdb, 1));
+}
 
-    if (rc != 0) {
-        env->failed = true;
-        return GW_IO;
-    }
-    return GW_OK;
+enum result env_prove(struct env *env)
+{
+    struct txn *txn;
+    enum result result = env_begin_write(env, &txn);
+
+    if (result == GW_OK)
+        result = txn_commit(txn); /* signing it is a write */
+    if (result == GW_OK)
+        result = env_sync(env);
+    if (result == GW_OK)
+        env->failed = false;
+    return result;
 }
 
 /* --- values --- */
@@ -469,12 +518,8 @@ static enum result put(struct txn *txn, enum env_table table, MDB_val key,
     if (txn->scratch.failed)
         return GW_NO_MEMORY;
     stored = val(txn->scratch.data, txn->scratch.size);
-    int rc = mdb_put(txn->mdb, txn->env->tables[table], &key, &stored, 0);
-    if (rc != 0) {
-        txn->env->failed = true;
-        return GW_IO;
-    }
-    return GW_OK;
+    return from_write(txn->env,
+                      mdb_put(txn->mdb, txn->env->tables[table], &key, &stored, 0));
 }
 
 enum result txn_get(struct txn *txn, enum env_table table, struct slice key,
@@ -500,7 +545,7 @@ enum result txn_delete(struct txn *txn, enum env_table table, struct slice key)
     if (key.size == 0 || key.size > ENV_KEY_LIMIT)
         return GW_OK;
     int rc = mdb_del(txn->mdb, txn->env->tables[table], &k, NULL);
-    return rc == 0 || rc == MDB_NOTFOUND ? GW_OK : GW_IO;
+    return rc == MDB_NOTFOUND ? GW_OK : from_write(txn->env, rc);
 }
 
 enum result txn_get_at(struct txn *txn, enum env_table table, uint64_t index,
@@ -540,13 +585,12 @@ enum result txn_delete_range(struct txn *txn, enum env_table table, uint64_t low
             rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? GW_OK : from_mdb(rc);
+    return rc == MDB_NOTFOUND ? GW_OK : from_write(txn->env, rc);
 }
 
 enum result txn_clear(struct txn *txn, enum env_table table)
 {
-    int rc = mdb_drop(txn->mdb, txn->env->tables[table], 0);
-    return rc == 0 ? GW_OK : GW_IO;
+    return from_write(txn->env, mdb_drop(txn->mdb, txn->env->tables[table], 0));
 }
 
 enum result txn_count(struct txn *txn, enum env_table table, uint64_t *ret_count)

@@ -51,7 +51,8 @@ void env_close(struct env *env);
 /* One write transaction at a time, on one thread. Reads never wait. */
 enum result env_begin_read(struct env *env, struct txn **ret_txn);
 enum result env_begin_write(struct env *env, struct txn **ret_txn);
-/* Ends the transaction in any case. On an error nothing was written. */
+/* Ends the transaction in any case. On an error nothing was written: GW_DISK_LOW where the
+ * disk has no room for it, else GW_IO. */
 enum result txn_commit(struct txn *txn);
 /* Ends a read, or drops a write. NULL is fine. */
 void txn_abort(struct txn *txn);
@@ -65,6 +66,9 @@ static inline enum result txn_end(struct txn *txn, enum result result)
 }
 /* Makes the last commit durable. */
 enum result env_sync(struct env *env);
+/* After GW_DISK_LOW, with nobody else writing: whether the disk takes writes again. Then
+ * all that readers see is durable. */
+enum result env_prove(struct env *env);
 
 /* GW_OK, GW_NOT_FOUND, GW_DAMAGED (checksum), GW_IO. The value is borrowed
  * until the transaction ends or writes again. Keys are at most 500 bytes. */

@@ -51,6 +51,7 @@ struct store {
     /* Written by the stepping thread, read by any. */
     _Atomic uint64_t durable, visible, visible_revision;
     _Atomic bool is_halted;
+    _Atomic enum result halt_cause; /* before is_halted */
 };
 
 enum result store_open(const struct store_options *options, struct store **ret_store,
@@ -150,6 +151,11 @@ uint64_t store_revision(const struct store *store)
 bool store_is_halted(const struct store *store)
 {
     return atomic_load(&store->is_halted);
+}
+
+enum result store_halt_cause(const struct store *store)
+{
+    return store_is_halted(store) ? atomic_load(&store->halt_cause) : GW_OK;
 }
 
 enum result store_load(struct store *store, struct store_boot *ret_boot, struct error *err)
@@ -347,8 +353,10 @@ static void fail_all(struct list_link *jobs, enum result result)
 }
 
 /* Nothing more is written or promised. Reading goes on. */
-static void halt(struct store *store, struct list_link *jobs)
+static void halt(struct store *store, enum result cause, struct list_link *jobs)
 {
+    if (!store_is_halted(store))
+        atomic_store(&store->halt_cause, cause);
     atomic_store(&store->is_halted, true);
     store->has_news = true;
     txn_abort(store->txn);
@@ -421,7 +429,7 @@ bool store_step(struct store *store, uint64_t now_us, uint64_t *ret_next_us)
 
     if (store_is_halted(store)) {
         if (had_jobs) {
-            halt(store, &jobs);
+            halt(store, GW_HALTED, &jobs);
             wake(store);
         }
         return had_jobs;
@@ -453,7 +461,7 @@ bool store_step(struct store *store, uint64_t now_us, uint64_t *ret_next_us)
     complete(store, &early);
     wake(store); /* whoever waits for an answer need not wait for the commit */
     if (result != GW_OK) {
-        halt(store, &jobs);
+        halt(store, result, &jobs);
         wake(store);
         return true;
     }
@@ -471,7 +479,7 @@ bool store_step(struct store *store, uint64_t now_us, uint64_t *ret_next_us)
             release_held(store);
     }
     if (result != GW_OK)
-        halt(store, &jobs);
+        halt(store, result, &jobs);
     if (store->is_unsynced || has_more)
         *ret_next_us = now_us;
     else if (store->txn != NULL)

@@ -114,6 +114,9 @@ uint64_t store_visible(const struct store *store);
 uint64_t store_revision(const struct store *store);
 /* An I/O error happened: nothing more is written, jobs complete with GW_HALTED. */
 bool store_is_halted(const struct store *store);
+/* Why: GW_DISK_LOW, once there is room a store opened over the same env goes on
+ * (env_prove); GW_IO or another: for good. GW_OK: it is not. */
+enum result store_halt_cause(const struct store *store);
 
 /* What a start finds: term, vote, label (from max(snapshot, applied)), the log. */
 struct store_boot {

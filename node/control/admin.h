@@ -71,6 +71,7 @@ struct member_line {
     uint64_t seen_ms; /* ago */
     bool was_seen;
     bool is_voter;
+    bool is_halted, is_low; /* its disk; as its status said last */
 };
 struct member_list {
     struct member_line lines[MEMBER_PEERS];

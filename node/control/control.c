@@ -71,7 +71,8 @@ bool control_call(struct control *control, enum member_call_type type, struct sl
         control_call_free(call);
         return false;
     }
-    member_post(control->member, &call->member);
+    if (!disk_refuses(control, &call->member))
+        member_post(control->member, &call->member);
     return true;
 }
 
@@ -86,7 +87,7 @@ void control_call_free(struct control_call *call)
 void control_answer(struct control *control, struct member_forwarded *forwarded,
                     struct slice reply)
 {
-    if (control->member != NULL) {
+    if (control->member != NULL && forwarded->life == control->disk.life) {
         member_answer(control->member, forwarded, reply);
         return;
     }
@@ -144,7 +145,8 @@ static void take_visible(struct control *control, uint64_t index, uint64_t revis
             char region[64], zone[64];
             memcpy(region, control->region, sizeof region);
             memcpy(zone, control->zone, sizeof zone);
-            nodes_tell(&nodes, control->member);
+            if (control->member != NULL)
+                nodes_tell(&nodes, control->member);
             control_place(control);
             if (strcmp(region, control->region) != 0 || strcmp(zone, control->zone) != 0 ||
                 was_witness != publish_is_witness(control))
@@ -161,8 +163,26 @@ static void take_visible(struct control *control, uint64_t index, uint64_t revis
     catalog_source_refresh(control);
 }
 
+static void take_halt(struct control *control, enum result cause)
+{
+    control->is_halted = true;
+    log_event(LOG_ERROR, "control", "member halted",
+              LOG_STR("effect",
+                      cause == GW_DISK_LOW
+                          ? "traffic is served from memory; make room on the disk, and the "
+                            "member comes back by itself"
+                          : "traffic is served from memory; see the log above, mend "
+                            "the disk, restart"));
+    if (control->options.exit_on_disk_error)
+        control_end(control, GW_IO, "the log cannot be written (onDiskError: exit)");
+}
+
 static void take_view(struct control *control, struct member_view *view)
 {
+    if (view->life != control->disk.life) {
+        member_view_free(view);
+        return;
+    }
     struct member_view *old = control->view;
     bool was_leader = control_is_leader(control);
     uint64_t old_leader = control_leader(control);
@@ -183,15 +203,8 @@ static void take_view(struct control *control, struct member_view *view)
         control->proposer_term = view->replica.term;
     if (is_leader && !was_leader)
         catalog_source_refresh(control); /* the index that checks want */
-    if (view->replica.state == REPLICA_HALTED && !control->is_halted) {
-        control->is_halted = true;
-        log_event(LOG_ERROR, "control", "member halted",
-                  LOG_STR("effect",
-                          "traffic is served from memory; see the log above, mend "
-                          "the disk, restart"));
-        if (control->options.exit_on_disk_error)
-            control_end(control, GW_IO, "the log cannot be written (onDiskError: exit)");
-    }
+    if (view->replica.state == REPLICA_HALTED && !control->is_halted)
+        take_halt(control, view->halt_cause);
     member_view_free(old);
     /* The view may be newer than the last news of what is visible. */
     if (view->replica.visible > control->visible_index ||
@@ -263,6 +276,7 @@ static void on_tick(uv_timer_t *timer)
     laggards_check(control);
     upkeep_tick(control->upkeep, now_ms);
     if (turn % (1000 / TICK_MS) == 0) {
+        disk_tick(control, now_ms);
         control_status_send(control);
         self_tell_record(control);
         backup_tick(control, now_ms);
@@ -296,7 +310,8 @@ static void hook_post(void *owner, struct member_call *call)
     struct control *control = owner;
 
     if (control->member != NULL) {
-        member_post(control->member, call);
+        if (!disk_refuses(control, call))
+            member_post(control->member, call);
         return;
     }
     call->result = GW_CLOSED;
@@ -461,7 +476,7 @@ void control_side_set(struct control *control, const struct control_side *side)
     control->has_side = true;
 }
 
-static enum result start_member(struct control *control, struct error *err)
+enum result control_start_member(struct control *control, struct error *err)
 {
     struct tls_context *server = NULL, *client = NULL;
     struct member_former formers[MEMBER_PEERS];
@@ -487,6 +502,8 @@ static enum result start_member(struct control *control, struct error *err)
                                          nodes_formers(control->env, formers, MEMBER_PEERS),
                                      .commands = control->options.commands,
                                      .command_count = control->options.command_count,
+                                     .is_disk_low = control->disk.is_low,
+                                     .life = control->disk.life,
                                      .control = &control->mailbox};
     options.shape = control->shape = shape_wanted(control);
     member_open(&options, &control->member, err);
@@ -512,8 +529,9 @@ static enum result start_all(struct control *control, struct error *err)
     control->upkeep = upkeep_new(control);
     if (control->upkeep == NULL)
         return error_set(err, GW_NO_MEMORY, "start");
+    disk_tick(control, control_now_ms(control));
     if (credentials_open(control, &control->credentials, err) != GW_OK ||
-        start_member(control, err) != GW_OK || admin_open(control, err) != GW_OK ||
+        control_start_member(control, err) != GW_OK || admin_open(control, err) != GW_OK ||
         status_open(control, err) != GW_OK ||
         schedule_open(control, &control->schedule, err) != GW_OK) {
         /* The data directory is ours by now: what is in use is a port. */
@@ -561,6 +579,7 @@ void control_close(struct control *control)
         http_server_close(control->admin, NULL, NULL);
     if (control->status != NULL)
         http_server_close(control->status, NULL, NULL);
+    disk_settle(control);
     struct member *member = control->member;
     if (control->is_announced) {
         close_handle(&control->second);

@@ -58,6 +58,7 @@ struct control_options {
     int fence; /* enum control_fence */
     bool exit_on_disk_error;
     uint64_t map_size;
+    uint64_t min_free; /* with less room on the disk this node does not lead; 0: it may */
     uint32_t drain_delay_ms, drain_wait_ms;
     const char *backup_dir; /* NULL: no backups by the clock */
     uint64_t backup_every_ms, backup_keep;

@@ -194,6 +194,12 @@ static void update_store(struct control *control)
         usage.map_bytes);
     set(control, "gw_disk_free_bytes", "Bytes free on the data directory's disk.", none,
         usage.free_disk_bytes);
+    set(control, "gw_disk_low", "1 below store.minFree: this node does not lead.", none,
+        control->disk.is_low);
+    total(control, "gw_disk_low_refused_total",
+          "Proposals refused since the leader's disk is low.", none, control->disk.refused);
+    total(control, "gw_member_returns_total",
+          "Times the member came back after a full disk.", none, control->disk.returns);
 }
 
 static void update_backups(struct control *control)

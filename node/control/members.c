@@ -24,7 +24,7 @@ static const struct replica_server *server_of(const struct member_view *view, ui
 }
 
 /* Numbers of a peer's status blob; what is unknown is skipped. */
-static bool read_status(struct slice blob, struct member_line *line, bool *ret_halted)
+static bool read_status(struct slice blob, struct member_line *line)
 {
     struct wire wire;
     size_t count;
@@ -42,7 +42,9 @@ static bool read_status(struct slice blob, struct member_line *line, bool *ret_h
         else if (slice_equal(key, SLICE("visible")))
             ok = wire_read_u64(&wire, &line->visible);
         else if (slice_equal(key, SLICE("halted")))
-            ok = wire_read_bool(&wire, ret_halted);
+            ok = wire_read_bool(&wire, &line->is_halted);
+        else if (slice_equal(key, SLICE("low")))
+            ok = wire_read_bool(&wire, &line->is_low);
         else
             ok = wire_skip(&wire, NULL);
         if (!ok)
@@ -66,7 +68,6 @@ static void fill(const struct control *control, uint64_t id, const struct node_e
 {
     const struct member_view *view = control->view;
     const struct replica_server *server = server_of(view, id);
-    bool halted = false;
 
     line->id = id;
     line->node = node;
@@ -76,7 +77,8 @@ static void fill(const struct control *control, uint64_t id, const struct node_e
         line->is_reachable = line->has_status = line->was_seen = true;
         line->served = control->publish.is_served ? control->publish.served : 0;
         line->visible = control->visible_index;
-        halted = control->is_halted;
+        line->is_halted = control->is_halted;
+        line->is_low = control->disk.is_low;
     } else {
         const struct member_peer *peer = peer_of(view, id);
         uint64_t now_ms = control_now_ms(control);
@@ -85,10 +87,10 @@ static void fill(const struct control *control, uint64_t id, const struct node_e
             line->seen_ms = now_ms > peer->seen_ms ? now_ms - peer->seen_ms : 0;
         }
         line->is_reachable = peer != NULL && peer->connected && line->seen_ms < SEEN_MS;
-        line->has_status = peer != NULL && read_status(peer->status, line, &halted);
+        line->has_status = peer != NULL && read_status(peer->status, line);
     }
     line->state = !line->is_reachable             ? "unreachable"
-                  : halted                        ? "halted"
+                  : line->is_halted               ? "halted"
                   : id == control_leader(control) ? "leader"
                                                   : "follower";
 }
@@ -110,13 +112,13 @@ void members_gather(const struct control *control, struct member_list *ret_list)
             fill(control, id, NULL, &list->lines[list->count++]);
     }
 
-    bool halted = false;
+    bool ails = false;
     for (size_t i = 0; i < list->count; i++) {
         const struct member_line *line = &list->lines[i];
         if (line->has_status && line->visible > furthest)
             furthest = line->visible;
         list->reachable += line->is_reachable;
-        halted |= strcmp(line->state, "halted") == 0;
+        ails |= line->is_reachable && (line->is_halted || line->is_low);
         if (!line->is_voter)
             continue;
         list->voters++;
@@ -132,9 +134,9 @@ void members_gather(const struct control *control, struct member_list *ret_list)
                 view->replica.last > server->match ? view->replica.last - server->match : 0;
     }
     bool quorum = control_leader(control) != 0 && list->have >= list->voters / 2 + 1;
-    list->health = !quorum                                   ? "no-quorum"
-                   : list->reachable < list->count || halted ? "degraded"
-                                                             : "ok";
+    list->health = !quorum                                 ? "no-quorum"
+                   : list->reachable < list->count || ails ? "degraded"
+                                                           : "ok";
 }
 
 void members_emit(struct emit *emit, const struct member_list *list)

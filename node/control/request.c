@@ -391,10 +391,12 @@ void request_fail_no_quorum(struct request *request)
     struct buffer text;
 
     if (control->is_halted) {
-        request_fail(
-            request, GW_HALTED,
-            "this node's member has halted after an error of its disk: see its log, "
-            "then restart it");
+        bool is_full = control->view != NULL && control->view->halt_cause == GW_DISK_LOW;
+        request_fail(request, GW_HALTED,
+                     is_full ? "this node's member has halted for want of room on its "
+                               "disk: it comes back by itself once there is some"
+                             : "this node's member has halted after an error of its disk: "
+                               "see its log, then restart it");
         return;
     }
     buffer_init(&text, 0);

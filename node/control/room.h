@@ -4,6 +4,7 @@
 
 #include "net/http_server.h"
 #include "node/control/control.h"
+#include "node/control/disk.h"
 #include "node/control/nodes.h"
 #include "node/control/proposer.h"
 #include "pki/seal.h"
@@ -78,7 +79,7 @@ struct control {
 
     struct env *env;
     struct meta_epoch epoch; /* of this directory */
-    struct member *member;
+    struct member *member;   /* NULL: not yet, or between two lives */
     struct mailbox mailbox;
     struct member_view *view; /* the newest, owned; NULL before the first */
     uint64_t visible_index, visible_revision;
@@ -89,6 +90,7 @@ struct control {
     struct error read_err;
     bool is_reading, read_again, read_index;
 
+    struct disk disk;
     struct nodes nodes;
     struct member_shape shape; /* as the member was told */
     char region[64], zone[64];
@@ -136,6 +138,8 @@ void control_answer(struct control *control, struct member_forwarded *forwarded,
                     struct slice reply);
 /* This node's record; NULL before it is visible here. */
 const struct node_entry *control_self(const struct control *control);
+/* Opens the member and starts it, with what is known by now. */
+enum result control_start_member(struct control *control, struct error *err);
 /* Ends the loop. */
 void control_end(struct control *control, enum result result, const char *why);
 /* `region` is to be found in the node's own settings, else its record. */

@@ -86,7 +86,7 @@ void control_status_send(struct control *control)
     snprintf(digest, sizeof digest, "%016llx",
              (unsigned long long)control->nodes.state.digest);
     buffer_init(&blob, 16384);
-    pack_map(&blob, 11);
+    pack_map(&blob, 12);
     pack_text(&blob, SLICE("name"));
     pack_text(&blob, slice_from_string(control->options.identity.name));
     pack_text(&blob, SLICE("region"));
@@ -109,6 +109,8 @@ void control_status_send(struct control *control)
     pack_bool(&blob, control_is_ready(control, NULL));
     pack_text(&blob, SLICE("halted"));
     pack_bool(&blob, control->is_halted);
+    pack_text(&blob, SLICE("low"));
+    pack_bool(&blob, control->disk.is_low);
     if (!blob.failed)
         member_status_set(control->member, buffer_slice(&blob));
     buffer_deinit(&blob);

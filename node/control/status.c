@@ -28,7 +28,7 @@ static void livez(struct control *control, struct http_call *call)
         /* The workers say how long ago, the member says when. */
         alive &= control->side.turned_ms(control->side.owner, i) < STALL_MS;
     }
-    uint64_t member_ms = member_turned_ms(control->member);
+    uint64_t member_ms = control->member == NULL ? 0 : member_turned_ms(control->member);
     if (!control->is_halted)
         alive &= member_ms == 0 || now_ms < member_ms + STALL_MS;
     reply(call, alive ? 200 : 503, "text/plain",

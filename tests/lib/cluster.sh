@@ -16,6 +16,7 @@ declare -a name=(- eu-1 us-1 ap-1 eu-2 us-2) region=(- eu us ap eu us)
 declare -a address=(- 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1) # of their peer ports
 declare -a data pid proxy admin peer health
 declare -A upstream_port upstream_pid
+declare -a disks=() # mounted
 nodes=0
 
 cluster_open() {
@@ -25,7 +26,7 @@ cluster_open() {
 }
 
 cluster_close() {
-    local i
+    local i at
     set +e
     for i in "${!pid[@]}"; do [ -n "${pid[$i]}" ] && kill -CONT "${pid[$i]}" 2>/dev/null && kill -9 "${pid[$i]}" 2>/dev/null; done
     for i in "${!upstream_pid[@]}"; do kill -9 "${upstream_pid[$i]}" 2>/dev/null; done
@@ -37,6 +38,7 @@ cluster_close() {
             tail -n 60 "${data[$i]}.log" 2>/dev/null
         done
     fi
+    for at in "${disks[@]}"; do umount "$at"; done
     rm -rf "$dir"
 }
 
@@ -172,6 +174,31 @@ upstream_start() {
     upstream_pid[$1]=$!
     wait_until 5 curl -sf -o /dev/null "http://127.0.0.1:$port/healthz"
 }
+
+# small_disk I NAME SIZE: node I's directory gets a file system of its own, before it is made: ext4 on a loop device,
+# else tmpfs. False, and said by skip NAME, where nothing may be mounted. disk_leave I KIB fills it but for so much,
+# disk_free I empties it again.
+small_disk() {
+    local at="$dir/disk-$1"
+    mkdir -p "$at"
+    if truncate -s "$3" "$at.image" && mkfs.ext4 -q -m 0 -F "$at.image" 2>/dev/null && mount -o loop "$at.image" "$at" 2>/dev/null; then
+        rmdir "$at/lost+found"
+    elif ! mount -t tmpfs -o "size=$3,mode=0755" tmpfs "$at" 2>"$dir/mount.err"; then
+        skip "$2" "nothing may be mounted here: $(head -n 1 "$dir/mount.err")"
+        return 1
+    fi
+    disks+=("$at")
+    mkdir "$at/data"
+    ln -s "$at/data" "$dir/${name[$1]}"
+}
+disk_kib() { df --output=avail -k "$dir/disk-$1" | tail -n 1; }
+disk_leave() {
+    local at="$dir/disk-$1" kib
+    kib=$(($(disk_kib "$1") - $2 - 512)) # the file system takes some for itself
+    [ "$kib" -le 0 ] || fallocate -l "${kib}K" "$at/fill-$(now_ms)" || return 1
+    [ "$2" -ne 0 ] || dd if=/dev/zero of="$at/fill-rest" bs=4k status=none 2>/dev/null || :
+}
+disk_free() { rm -f "$dir/disk-$1"/fill-*; }
 
 # trace_start I NAME CALLS HOW: strace injects into node I's calls, as "error=EIO". False, and said: it cannot be had
 # here (skip NAME), or it should be and is not (not ok). trace_stop ends it.

@@ -113,6 +113,19 @@ static void a_node_that_stops_hands_over_until_it_is_done(void **state)
     assert_int_equal(fitness_next(&fitness, &news, 1600).handicap, FITNESS_HANDICAP);
 }
 
+static void a_low_disk_makes_slow_and_no_more(void **state)
+{
+    struct fitness fitness = {0};
+    struct fitness_news news = {.is_disk_low = true, .election_ms = 300};
+
+    (void)state;
+    assert_int_equal(fitness_next(&fitness, &news, 1000).handicap, FITNESS_HANDICAP);
+    news.is_leader = true;
+    assert_false(fitness_next(&fitness, &news, 1100).hand_over);
+    news.is_leader = news.is_disk_low = false;
+    assert_int_equal(fitness_next(&fitness, &news, 1200).handicap, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +135,7 @@ int main(void)
         cmocka_unit_test(who_keeps_losing_leadership_is_shy),
         cmocka_unit_test(losses_far_apart_are_nothing),
         cmocka_unit_test(what_is_given_away_is_no_loss),
+        cmocka_unit_test(a_low_disk_makes_slow_and_no_more),
         cmocka_unit_test(a_node_that_stops_hands_over_until_it_is_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -381,6 +381,7 @@ static void an_io_error_halts_and_nothing_more_is_promised(void **state)
         done += completed(&f, NULL);
     }
     assert_true(store_is_halted(f.store));
+    assert_int_equal(store_halt_cause(f.store), GW_IO); /* no disk will mend that */
     assert_true(done == 6);
     assert_int_equal(jobs[5].result, GW_HALTED);
     uint64_t durable = store_durable(f.store);
