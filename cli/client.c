@@ -23,6 +23,7 @@ struct client {
     struct arena arena;
     struct slice endpoints[ENDPOINTS_MAX];
     size_t endpoint_count;
+    size_t first; /* to be asked */
     struct tls_context *tls;
     uint64_t timeout_ms;
     bool verbose;
@@ -134,6 +135,7 @@ void target_encode(struct buffer *target, struct slice text)
 struct reading {
     struct blocking *connection;
     uint64_t deadline_ms;
+    uint64_t idle_ms; /* of the body; 0: the deadline is for all */
     struct buffer in;
 };
 
@@ -178,6 +180,7 @@ static bool deliver(struct answer *answer, struct error *err)
         return true;
     bool is_taken = taker->take(taker->owner, buffer_slice(&answer->body), err);
     buffer_reset(&answer->body);
+    answer->is_refused = !is_taken;
     return is_taken;
 }
 
@@ -190,6 +193,7 @@ static enum result read_body(struct reading *reading, size_t head_size, uint8_t 
 
     if (answer->taker != NULL && answer->status == 200)
         answer->taker->begin(answer->taker->owner);
+    bool is_endless = reading->idle_ms != 0 && answer->status == 200;
     buffer_consume(&reading->in, head_size);
     chunked_init(&chunked);
     for (;;) {
@@ -220,6 +224,8 @@ static enum result read_body(struct reading *reading, size_t head_size, uint8_t 
                              BODY_MAX >> 20);
         if (is_end)
             return framing == HTTP_FRAMING_UNTIL_CLOSE ? GW_OK : cut_off(err);
+        if (is_endless)
+            reading->deadline_ms = instant_monotonic_ms() + reading->idle_ms;
         if (read_more(reading, &is_end, err) != GW_OK)
             return err->code;
     }
@@ -272,6 +278,8 @@ static void write_head(struct buffer *out, const struct call *call, const char *
                   call->method, SLICE_ARG(call->target));
     if (request_id != NULL)
         buffer_printf(out, "idempotency-key: %s\r\n", request_id);
+    if (call->after != NULL && call->after[0] != '\0')
+        buffer_printf(out, "last-event-id: %s\r\n", call->after);
     if (call->if_match != NULL)
         buffer_printf(out, "if-match: %s\r\n", call->if_match);
     if (call->body.size > 0 || request_id != NULL)
@@ -289,7 +297,7 @@ static enum result call_once(struct client *client, struct slice endpoint,
     bool is_tls = slice_starts_with(endpoint, SLICE("https://"));
     struct slice target = is_tls ? slice_from(endpoint, 8) : endpoint;
     struct tls_expect expect = {.kind = IDENTITY_NODE};
-    struct reading reading = {.deadline_ms = deadline_ms};
+    struct reading reading = {.deadline_ms = deadline_ms, .idle_ms = call->idle_ms};
     uint64_t now_ms = instant_monotonic_ms();
     struct buffer head;
 
@@ -401,6 +409,44 @@ enum result client_call(struct client *client, const struct call *call,
     return err->code;
 }
 
+/* Another node may have what this one refuses for now: room, a leader, time to live. */
+static bool is_for_another(const struct answer *answer)
+{
+    return answer->status == 429 || answer->status >= 500;
+}
+
+enum result client_follow(struct client *client, const struct call *call,
+                          struct answer *ret_answer, struct error *err)
+{
+    for (size_t i = 0; i < client->endpoint_count; i++) {
+        struct slice endpoint = client->endpoints[client->first];
+        bool was_sent;
+        *err = ERROR_NONE;
+        answer_init(ret_answer);
+        ret_answer->taker = call->taker;
+        enum result result = call_once(client, endpoint, call, NULL,
+                                       instant_monotonic_ms() + client->timeout_ms,
+                                       ret_answer, &was_sent, err);
+        if (client->verbose)
+            fprintf(stderr, "gwctl: %s %.*s at %.*s: %s\n", call->method,
+                    SLICE_ARG(call->target), SLICE_ARG(endpoint),
+                    result == GW_OK ? "ended" : err->text);
+        client->first = (client->first + 1) % client->endpoint_count;
+        if (result == GW_OK &&
+            (i + 1 == client->endpoint_count || !is_for_another(ret_answer))) {
+            struct error ignored = ERROR_NONE;
+            ret_answer->root =
+                json_read(&ret_answer->arena, buffer_slice(&ret_answer->body), &ignored);
+            return GW_OK;
+        }
+        bool is_refused = ret_answer->is_refused;
+        answer_free(ret_answer);
+        if (is_refused)
+            break;
+    }
+    return err->code;
+}
+
 static void print_next(const struct invocation *invocation, struct slice code)
 {
     static const struct {
@@ -415,6 +461,7 @@ static void print_next(const struct invocation *invocation, struct slice code)
          "gwctl get the object, then try again with its new revision"},
         {"unauthorised", "gwctl context import D/admin.yaml"},
         {"not_found", "gwctl get all"},
+        {"compacted", "gwctl get all, which says the revision to go on from"},
         {"outcome_unknown", "run the same command again with the same --request-id"},
     };
 

@@ -22,6 +22,7 @@ struct body_taker {
 struct answer {
     int status;
     const struct body_taker *taker; /* borrowed; NULL: none */
+    bool is_refused;                /* by the taker */
     char etag[32], revision[24], lag[32];
     char laggards[1024]; /* nodes that do not serve the change yet */
     uint64_t elapsed_ms; /* from question to answer, by send_ask */
@@ -38,6 +39,8 @@ struct call {
     const char *content_type; /* NULL: application/json */
     const char *request_id;   /* NULL: one is drawn for writes */
     const struct body_taker *taker;
+    uint64_t idle_ms; /* an answer without end: how long it may be silent; 0: a whole one */
+    const char *after; /* of events: the id of the last one that was taken, or "" */
 };
 
 /* Finds the endpoints and credentials of the invocation. After a sentence on
@@ -48,6 +51,11 @@ void client_close(struct client *client);
 /* GW_OK when there was an answer, whatever its status. */
 enum result client_call(struct client *client, const struct call *call,
                         struct answer *ret_answer, struct error *err);
+/* The same for an answer without end. One that is cut off, or that an endpoint refuses for
+ * now, is asked of the next until each had its turn; `after` is read anew. GW_OK: it ended,
+ * or was refused; the next call begins behind the endpoint that did. */
+enum result client_follow(struct client *client, const struct call *call,
+                          struct answer *ret_answer, struct error *err);
 void answer_free(struct answer *answer);
 /* Prints the problem document of an answer that is no success: as JSON with -o json, else
  * as sentences with the next step. Returns the exit code. */

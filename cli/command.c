@@ -30,7 +30,6 @@ static const char *const unbuilt[] = {
     "undrain",
     "top",
     "events",
-    "watch",
     "doctor",
     "log",
     "debug",

@@ -69,6 +69,7 @@ int run_set(struct invocation *invocation);
 int run_patch(struct invocation *invocation);
 int run_edit(struct invocation *invocation);
 int run_history(struct invocation *invocation);
+int run_watch(struct invocation *invocation);
 int run_rollback(struct invocation *invocation);
 int run_describe(struct invocation *invocation);
 int run_delete(struct invocation *invocation);

@@ -84,6 +84,8 @@ static const struct option patch_options[] = {
     {0}};
 static const struct option history_options[] = {
     {"--limit", 0, "N", "At most so many revisions; 100."}, {0}};
+static const struct option watch_options[] = {
+    {"--since", 0, "R", "What changed after this revision first; else from now on."}, {0}};
 static const struct option rollback_options[] = {
     {"--to", 0, "R", "The state as of this revision; else that before the last change."},
     CHANGES,
@@ -197,6 +199,8 @@ const struct command commands[] = {
      run_edit},
     {"history", "[KIND [NAME]]", 0, 2, "List what was changed, newest first.",
      history_options, run_history},
+    {"watch", "KIND|all", 1, 1, "Print changes as they are made, until interrupted.",
+     watch_options, run_watch},
     {"rollback", "[KIND NAME]", 0, 2,
      "Undo the last change, or go back to an earlier revision.", rollback_options,
      run_rollback},

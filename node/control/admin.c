@@ -29,6 +29,7 @@ static const struct admin_route routes[] = {
     {"DELETE", "v1/resources/*/*", apply_delete},
     {"GET", "v1/history", history_list},
     {"POST", "v1/rollback", rollback_post},
+    {"GET", "v1/watch", watch_get},
     {"GET", "v1/cluster/status", cluster_status},
     {"GET", "v1/cluster/members", cluster_members},
     {"DELETE", "v1/cluster/members/*", membership_remove},

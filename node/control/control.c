@@ -161,6 +161,7 @@ static void take_visible(struct control *control, uint64_t index, uint64_t revis
             control->visible_index = nodes.state.applied;
     }
     catalog_source_refresh(control);
+    watch_visible(control);
 }
 
 static void take_halt(struct control *control, enum result cause)
@@ -280,6 +281,7 @@ static void on_tick(uv_timer_t *timer)
         control_status_send(control);
         self_tell_record(control);
         backup_tick(control, now_ms);
+        watch_tick(control, now_ms);
         schedule_tick(control->schedule, now_ms);
     }
     if (turn % (CONTROL_REDIAL_MS / TICK_MS) == 0)
@@ -448,6 +450,7 @@ enum result control_open(uv_loop_t *loop, const struct control_options *options,
     list_init(&control->laggards);
     list_init(&control->requests);
     list_init(&control->backup_streams);
+    watches_init(&control->watches);
     const struct proposer_hooks hooks = {.owner = control,
                                          .loop = loop,
                                          .mailbox = &control->mailbox,

@@ -250,6 +250,24 @@ static void update_credentials(struct control *control)
     buffer_deinit(&labels);
 }
 
+static void update_watches(struct control *control)
+{
+    const struct watches *watches = &control->watches;
+    const struct slice none = {0};
+
+    set(control, "gw_watches", "Watches that are open.", none, watches->count);
+    set(control, "gw_watch_held_bytes", "Changes read for watches and not sent yet.", none,
+        watches->bytes);
+    total(control, "gw_watches_begun_total", "Watches begun.", none, watches->begun);
+    total(control, "gw_watches_refused_total", "Watches over the limit.", none,
+          watches->refused);
+    total(control, "gw_watches_cut_total", "Watches whose client took nothing.", none,
+          watches->cut);
+    total(control, "gw_watches_compacted_total",
+          "Watches so slow that the history no longer had what came next.", none,
+          watches->compacted);
+}
+
 void gauges_update(struct control *control)
 {
     const struct slice none = {0};
@@ -294,4 +312,5 @@ void gauges_update(struct control *control)
     update_store(control);
     update_backups(control);
     update_credentials(control);
+    update_watches(control);
 }

@@ -70,19 +70,24 @@ static void emit_header(struct emit *emit, uint64_t revision,
     emit_u64(emit, header->item_count);
 }
 
-static void emit_change(struct emit *emit, enum kind kind, struct slice name,
-                        enum history_action action)
+const char *history_action_word(enum history_action action)
 {
     static const char *const words[] = {[HISTORY_CREATED] = "created",
                                         [HISTORY_CHANGED] = "changed",
                                         [HISTORY_DELETED] = "deleted"};
 
+    return words[action];
+}
+
+static void emit_change(struct emit *emit, enum kind kind, struct slice name,
+                        enum history_action action)
+{
     emit_key(emit, "kind");
     emit_cstring(emit, kind_name(kind));
     emit_key(emit, "name");
     emit_string(emit, name);
     emit_key(emit, "action");
-    emit_cstring(emit, words[action]);
+    emit_cstring(emit, history_action_word(action));
 }
 
 void history_emit(struct emit *emit, uint64_t revision, const struct history_filter *filter,

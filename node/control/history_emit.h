@@ -16,6 +16,8 @@ struct history_filter {
 bool history_filter_read(struct request *request, struct history_filter *ret_filter);
 bool history_filter_takes(const struct history_filter *filter, struct slice key,
                           enum kind *ret_kind, struct slice *ret_name);
+/* "created", "changed", "deleted". */
+const char *history_action_word(enum history_action action);
 /* Whether a packed entry changed anything that the filter takes. */
 bool history_matches(const struct history_filter *filter, struct slice packed);
 /* {"revision", "at", "by", "message", "changeCount", "changes": [{"kind", "name",

@@ -220,24 +220,6 @@ uint64_t request_left_ms(const struct request *request)
 
 /* ---- answering ---- */
 
-/* How old what this node knows may be: since when it has not heard of a leader. A
- * view is at most a second old, so while there is a leader its own time counts. */
-static uint64_t lag_ms(const struct control *control)
-{
-    const struct member_view *view = control->view;
-    uint64_t now_ms = control_now_ms(control);
-
-    if (view == NULL)
-        return now_ms - control->started_ms;
-    if (control_is_leader(control))
-        return 0;
-    uint64_t heard_ms = view->replica.leader_heard_ms;
-    uint64_t until_ms = view->replica.leader != 0 ? view->at_ms : now_ms;
-    if (heard_ms == 0)
-        heard_ms = control->started_ms;
-    return until_ms > heard_ms ? until_ms - heard_ms : 0;
-}
-
 static void reply_typed(struct request *request, unsigned status, const char *type,
                         struct slice body)
 {
@@ -274,7 +256,8 @@ static void reply_typed(struct request *request, unsigned status, const char *ty
     if (request->laggards.size != 0)
         fields[count++] = (struct http_field){SLICE("gw-laggards"), request->laggards};
     if (request->is_stale) {
-        snprintf(lag_text, sizeof lag_text, "%llums", (unsigned long long)lag_ms(control));
+        snprintf(lag_text, sizeof lag_text, "%llums",
+                 (unsigned long long)control_lag_ms(control));
         fields[count++] = (struct http_field){SLICE("gw-lag"), slice_from_string(lag_text)};
     }
     http_server_reply(request->call, status, fields, count, body);

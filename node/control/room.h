@@ -7,6 +7,7 @@
 #include "node/control/disk.h"
 #include "node/control/nodes.h"
 #include "node/control/proposer.h"
+#include "node/control/watch.h"
 #include "pki/seal.h"
 #include "raft/member.h"
 #include "store/meta.h"
@@ -107,6 +108,7 @@ struct control {
     uint64_t requests_total, requests_refused, writes_total, forwards_total;
     struct list_link backup_streams; /* snapshots on their way to a client */
     unsigned backup_stream_count;
+    struct watches watches;
     struct schedule *schedule; /* of backups; NULL: none */
     struct credentials *credentials;
     struct upkeep *upkeep;
@@ -151,6 +153,8 @@ void drain_on_signal(uv_signal_t *handle, int number);
 void drain_on_hangup(uv_signal_t *handle, int number);
 
 /* self.c */
+/* How old what this node knows may be: since when it has not heard of a leader. */
+uint64_t control_lag_ms(const struct control *control);
 void control_status_send(struct control *control);
 /* Is it fit for traffic? Reasons go, one a line, to `why` (may be NULL). */
 bool control_is_ready(const struct control *control, struct buffer *why);

@@ -75,6 +75,23 @@ bool control_is_ready(const struct control *control, struct buffer *why)
 
 /* ---- what this node tells the others ---- */
 
+/* A view is at most a second old, so while there is a leader its own time counts. */
+uint64_t control_lag_ms(const struct control *control)
+{
+    const struct member_view *view = control->view;
+    uint64_t now_ms = control_now_ms(control);
+
+    if (view == NULL)
+        return now_ms - control->started_ms;
+    if (control_is_leader(control))
+        return 0;
+    uint64_t heard_ms = view->replica.leader_heard_ms;
+    uint64_t until_ms = view->replica.leader != 0 ? view->at_ms : now_ms;
+    if (heard_ms == 0)
+        heard_ms = control->started_ms;
+    return until_ms > heard_ms ? until_ms - heard_ms : 0;
+}
+
 void control_status_send(struct control *control)
 {
     const struct node_entry *self = control_self(control);
