@@ -1,7 +1,8 @@
 /* Edition → snapshot → workers. One compile at a time on the pool; where several
  * revisions came meanwhile only the newest is compiled next. A lone change is
- * compiled at once; where one follows on the other, compiling rests twice as long as
- * it takes, at least 10 ms and at most half a second, so that writers get the cores.
+ * compiled at once; where one follows on the other, compiling rests ten times as long
+ * as it takes, from 2 to 10 ms, or twice as long up to half a second where that is more:
+ * so that writers get the cores, and what takes no time is served in no time.
  *
  * Sockets: a listener whose bind is as it was keeps what each worker has (-1);
  * a new one is opened once for each worker, probed with a plain bind first. One
@@ -16,9 +17,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define REST_FACTOR 2
-#define REST_MIN_US 10000
-#define REST_MAX_US 500000
+#define REST_FACTOR       2
+#define REST_MAX_US       500000
+#define REST_SHORT_FACTOR 10
+#define REST_SHORT_MIN_US 2000
+#define REST_SHORT_MAX_US 10000
 
 /* The last reference of an old snapshot mostly falls on a worker, which must not
  * spend its time freeing megabytes: it comes back here, and goes to the pool. */
@@ -259,17 +262,27 @@ static void compile_run(struct job *job)
                      &publish->err);
 }
 
+static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+static uint64_t rest_of(uint64_t took_us)
+{
+    uint64_t rest =
+        clamp(took_us * REST_SHORT_FACTOR, REST_SHORT_MIN_US, REST_SHORT_MAX_US);
+
+    return clamp(took_us * REST_FACTOR, rest, REST_MAX_US);
+}
+
 static void compile_done(struct job *job)
 {
     struct control *control = job->owner;
     struct publish *publish = &control->publish;
     uint64_t revision = publish->compiling->catalog.revision;
     uint64_t now_us = instant_monotonic_us();
-    uint64_t rest_us = (now_us - publish->began_us) * REST_FACTOR;
 
-    publish->rest_until_us = now_us + (rest_us < REST_MIN_US   ? REST_MIN_US
-                                       : rest_us > REST_MAX_US ? REST_MAX_US
-                                                               : rest_us);
+    publish->rest_until_us = now_us + rest_of(now_us - publish->began_us);
     edition_unref(publish->compiling);
     publish->compiling = NULL;
     if (publish->fresh != NULL) {
