@@ -133,3 +133,12 @@ bool filter_covered(struct raft_append_entries *args, uint64_t commit, uint64_t 
     args->prev_log_term = commit_term;
     return true;
 }
+
+bool filter_withhold(struct raft_append_entries *args, uint64_t change)
+{
+    if (args->prev_log_index >= change)
+        return false;
+    if (args->n_entries > change - 1 - args->prev_log_index)
+        args->n_entries = (unsigned)(change - 1 - args->prev_log_index);
+    return true;
+}

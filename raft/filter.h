@@ -26,6 +26,14 @@
  *   N  committed entries that our log has trimmed are passed over: libraft rejects
  *      what comes behind them, so that the leader goes back entry by entry, and
  *      where prev is 0 appends them behind the end, which it then asserts it did not
+ *   O  who is asked for a vote gives it, though it knows itself as a stand-by: a voter
+ *      that lacks the change that made it one would refuse for ever, and where its
+ *      vote is needed, as one of two, nobody would lead again. The votes that count
+ *      are those of the candidate's configuration [Ongaro's thesis, §4.1]
+ *   P  a change that takes a vote is withheld from who loses it until it is committed.
+ *      libraft's stand-bys stand for no election, be the change only theirs; so where
+ *      the leader lost it with its power, the only log that is long enough to lead
+ *      never would, and no other gets its vote [against the thesis, §4.2.2]
  *
  * H (calls that must never fail), the label and the outbox are the replica's. */
 #ifndef GW_RAFT_FILTER_H
@@ -69,5 +77,8 @@ bool filter_alone(const struct raft_configuration *conf, uint64_t id);
  * where prev is 0, the first one. False: as it came. */
 bool filter_covered(struct raft_append_entries *args, uint64_t commit, uint64_t commit_term,
                     bool has_prev, unsigned *ret_skip);
+
+/* P. Cuts off what is at `change` and above; false: nothing is to be sent. */
+bool filter_withhold(struct raft_append_entries *args, uint64_t change);
 
 #endif

@@ -36,8 +36,10 @@ enum replica_guard {
     GUARD_STALE = 1 << 13,        /* L: an older term is answered without libraft */
     GUARD_ALONE = 1 << 14,        /* M: the only voter leads in a term of its own */
     GUARD_COVERED = 1 << 15,      /* N: entries that were trimmed are passed over */
+    GUARD_ANY_ROLE = 1 << 16,     /* O: who is asked for a vote gives it, voter or not */
+    GUARD_DEMOTION = 1 << 17,     /* P: who loses its vote hears so once it is committed */
 };
-#define GUARD_COUNT 16
+#define GUARD_COUNT 18
 
 /* When a proposal that was carried out is answered. One that was refused is answered once
  * what it was refused by is visible. */

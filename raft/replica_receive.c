@@ -264,6 +264,34 @@ void receive_release_held(struct replica *replica)
         wire_free(&message);
 }
 
+/* Guard O. libraft looks at the role while it takes the message in, and at no other
+ * time between; and a stand-by never forgets a leader that is gone, as a voter does when
+ * it stands for election. */
+static void receive_request(struct replica *replica, struct peer *peer,
+                            struct raft_message *message)
+{
+    struct raft_configuration *conf = &replica->raft.configuration;
+    struct raft_server *own = NULL;
+    int role = RAFT_VOTER;
+
+    for (unsigned i = 0; i < conf->n; i++) {
+        if (conf->servers[i].id == replica->raft.id)
+            own = &conf->servers[i];
+    }
+    if (own != NULL && own->role != RAFT_VOTER && guard_is_on(replica, GUARD_ANY_ROLE)) {
+        struct raft *raft = &replica->raft;
+        guard_hit(replica, GUARD_ANY_ROLE);
+        role = own->role;
+        own->role = RAFT_VOTER;
+        if (raft->state == RAFT_FOLLOWER &&
+            replica->now_ms - replica->leader_heard_ms > replica->options.election_ms)
+            raft->follower_state.current_leader.id = 0;
+    }
+    deliver(replica, peer, message);
+    if (role != RAFT_VOTER)
+        own->role = role;
+}
+
 enum result replica_receive(struct replica *replica, uint64_t from, struct slice bytes,
                             uint64_t now_ms)
 {
@@ -307,6 +335,9 @@ enum result replica_receive(struct replica *replica, uint64_t from, struct slice
     case RAFT_TIMEOUT_NOW:
         if (alone_may_stand(replica))
             deliver(replica, peer, &message.raft);
+        break;
+    case RAFT_REQUEST_VOTE:
+        receive_request(replica, peer, &message.raft);
         break;
     default:
         deliver(replica, peer, &message.raft);

@@ -192,6 +192,29 @@ void replica_dump_ready(struct replica *replica, uint64_t to, struct slice dump)
     raft_configuration_close(&args->conf);
 }
 
+static bool is_voter(const struct raft_configuration *conf, uint64_t id)
+{
+    const struct raft_server *server = conf_find(conf, id);
+
+    return server != NULL && server->role == RAFT_VOTER;
+}
+
+/* Guard P. To libraft it looks as if the rest had been lost on the way. */
+static bool may_append(struct replica *replica, const struct peer *peer,
+                       struct raft_append_entries *args)
+{
+    const struct raft *raft = &replica->raft;
+    uint64_t change = raft->configuration_uncommitted_index;
+
+    if (change == 0 || !guard_is_on(replica, GUARD_DEMOTION) ||
+        args->prev_log_index + args->n_entries < change ||
+        is_voter(&raft->configuration, peer->id) ||
+        !is_voter(&raft->configuration_committed, peer->id))
+        return true;
+    guard_hit(replica, GUARD_DEMOTION);
+    return filter_withhold(args, change);
+}
+
 int send_from_core(struct raft_io *io, struct raft_io_send *request,
                    const struct raft_message *raft, raft_io_send_cb done)
 {
@@ -207,8 +230,9 @@ int send_from_core(struct raft_io *io, struct raft_io_send *request,
         ask_dump(replica, peer, &raft->install_snapshot);
         break;
     case RAFT_APPEND_ENTRIES:
-        if (!gather_append(replica, peer, &raft->append_entries))
-            send_append(replica, peer->id, &raft->append_entries);
+        if (may_append(replica, peer, &message.raft.append_entries) &&
+            !gather_append(replica, peer, &message.raft.append_entries))
+            send_append(replica, peer->id, &message.raft.append_entries);
         break;
     case RAFT_APPEND_ENTRIES_RESULT:
         if (replica->seen_term == raft->append_entries_result.term &&
