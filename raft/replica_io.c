@@ -397,7 +397,9 @@ void io_bind(struct replica *replica)
 
 static void note_log_time(struct replica *replica, uint64_t now_ms)
 {
-    if (now_ms <= replica->log_now_ms)
+    /* An entry that leaves log time where it is says so at its own time, and what is
+     * due so much later may not be due the sooner for it: so the count begins anew. */
+    if (now_ms < replica->log_now_ms)
         return;
     replica->log_now_ms = now_ms;
     replica->log_now_at_ms = replica->now_ms;

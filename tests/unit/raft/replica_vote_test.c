@@ -1,4 +1,4 @@
-/* Votes where roles change (guards O and P). */
+/* Votes where roles change (guards O and P), and log time where leaders do. */
 #include "tests/unit/raft/cluster.h"
 
 /* Node 2 knows itself as a stand-by of node 1, and has heard it. */
@@ -114,12 +114,65 @@ static void who_loses_its_vote_is_told_when_that_is_committed(void **state)
     cluster_deinit(&c);
 }
 
+static void propose_tick(struct cluster *c, uint64_t id)
+{
+    struct buffer command;
+
+    buffer_init(&command, 0);
+    assert_true(tick_encode(&command, &(struct command_header){.actor = SLICE("test")}));
+    assert_int_equal(replica_propose(c->nodes[id].replica, buffer_slice(&command),
+                                     REPLICA_WHEN_VISIBLE, c->now_ms, 1700000000000ull,
+                                     NULL),
+                     GW_OK);
+    buffer_deinit(&command);
+}
+
+static void lead(struct cluster *c, uint64_t id)
+{
+    uint64_t leader = cluster_leader(c);
+
+    if (leader != id)
+        assert_int_equal(replica_transfer(c->nodes[leader].replica, id), GW_OK);
+    for (unsigned ms = 0; ms < 5000 && view_of(&c->nodes[id]).state != REPLICA_LEADER; ms++)
+        cluster_step(c);
+}
+
+/* Node 2 has lost log time over a restart, so its first entry leaves it where it was.
+ * Node 3 saw it raised long before, and must not count from there. */
+static void log_time_never_runs_ahead_of_an_entry_that_left_it_alone(void **state)
+{
+    struct cluster c;
+
+    (void)state;
+    cluster_init(&c, 3);
+    cluster_open(&c);
+    lead(&c, 1);
+    cluster_run(&c, 300);
+    propose_tick(&c, 1);
+    cluster_run(&c, 100);
+    node_close(&c, 2);
+    node_open(&c, 2);
+    cluster_run(&c, 3000);
+
+    lead(&c, 2);
+    propose_tick(&c, 2);
+    cluster_run(&c, 50);
+    uint64_t first_ms = state_of(&c.nodes[2]).now_ms, at_ms = c.now_ms - 50;
+    lead(&c, 3);
+    propose_tick(&c, 3);
+    cluster_run(&c, 50);
+    assert_true(state_of(&c.nodes[3]).now_ms >= first_ms);
+    assert_in_range(state_of(&c.nodes[3]).now_ms - first_ms, 0, c.now_ms - at_ms);
+    cluster_deinit(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_standby_votes_once_its_leader_is_gone),
         cmocka_unit_test(without_the_guard_it_never_votes),
         cmocka_unit_test(who_loses_its_vote_is_told_when_that_is_committed),
+        cmocka_unit_test(log_time_never_runs_ahead_of_an_entry_that_left_it_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
