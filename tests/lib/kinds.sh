@@ -55,19 +55,20 @@ run_unit() { # PRESET
     xargs -P "$test_jobs" -n 1 tests/lib/one.sh cmocka 120 "$results" <"$results/programs"
 }
 
-# Seeds first; then, with --plants, whether each guard that is taken away is missed within those seeds. A seed that
-# fails is named by its number, which `./run test sim --seed N` replays. The line that begins with SIM is for scripts;
-# it stands directly before the last line of `./run test`.
+# Kept schedules first, then seeds; then, with --plants, whether each planted bug is found. A seed that fails is named
+# by its number, which `./run test sim --seed N` replays; the shortest schedule known that fails is in the log and in
+# build/results/sim. The line that begins with SIM is for scripts; it stands directly before the last line of
+# `./run test`.
 run_sim() { # PRESET ARGUMENTS...
     sim=build/$1/tests/sim/sim
     shift
     [ -x "$sim" ] || { result "not ok sim: $sim is not there"; return; }
     status=0
-    timeout -k 5 $((3600 + ${test_minutes:-0} * 60)) "$sim" "$@" >"$results/sim.log" 2>&1 </dev/null || status=$?
+    timeout -k 5 $((3600 + ${test_minutes:-0} * 60)) "$sim" --save "$results" "$@" >"$results/sim.log" 2>&1 </dev/null || status=$?
     sim_line=$(grep '^SIM seeds ' "$results/sim.log" | tail -n 1 || :)
     {
         sed -n 's/^replay: sim --seed \([0-9]*\).*/not ok sim: seed \1/p' "$results/sim.log"
-        sed -n -e 's/^\(not ok\|ok\) planted bug /\1 sim: planted bug /p' "$results/sim.log"
+        sed -n -e 's/^\(not ok\|ok\) \(planted bug\|schedule\) /\1 sim: \2 /p' "$results/sim.log"
         case $sim_line in
         *' violations 0') echo "ok sim: ${sim_line#SIM }" ;;
         '') echo "not ok sim: ended with status $status and without its totals" ;;
@@ -101,9 +102,9 @@ kind_sim() {
     if [ -n "$test_seed" ]; then
         run_sim release --first "$test_seed" --seeds 1
     elif [ -n "$test_minutes" ]; then
-        run_sim release --minutes "$test_minutes" --plants
+        run_sim release --schedules tests/sim/schedules --first "$(date +%s)" --minutes "$test_minutes" --plants
     else
-        run_sim release --seeds 500 --plants
+        run_sim release --schedules tests/sim/schedules --seeds 2000 --plants
     fi
     test_sim_line=$sim_line
 }

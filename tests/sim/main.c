@@ -1,204 +1,165 @@
-/* Runs seeds, a process each, on as many cores as asked for. See tests/README.md. */
-#include "tests/sim/sim.h"
+/* The command line. See tests/README.md. */
+#include "tests/sim/hunt.h"
 
 #include "base/instant.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
+#include <string.h>
 #include <unistd.h>
 
-#define JOBS_MAX 16
+#define SETTLE_S 12 /* world.c: what a run takes beyond its seconds */
 
-struct job {
-    pid_t pid;
-    uint64_t seed;
-    int output; /* what the child printed */
+struct wishes {
+    struct hunt hunt;
+    uint64_t minutes, plant_seeds;
+    bool has_seed, is_verbose, with_plants, is_printed, is_shrunk;
+    const char *file, *schedules, *plant, *only;
 };
 
-static const struct {
-    const char *name;
-    unsigned guard;
-} plants[] = {
-    {"A: commit index may go back", GUARD_COMMIT},
-    {"B: a stale rejection moves next below match", GUARD_REJECT},
-    {"C: a dump is let in while a snapshot is taken", GUARD_HOLD},
-    {"label: snapshots named by the state, not by the core", GUARD_LABEL},
-};
-
-static struct job start(const struct sim_options *options, uint64_t seed)
-{
-    int ends[2];
-    struct job job = {.seed = seed};
-
-    fflush(stdout);
-    if (pipe(ends) != 0 || (job.pid = fork()) < 0) {
-        perror("sim");
-        exit(2);
-    }
-    if (job.pid == 0) {
-        struct sim_options own = *options;
-        own.seed = seed;
-        dup2(ends[1], 1);
-        dup2(ends[1], 2);
-        close(ends[0]);
-        int violations = sim_run(&own);
-        fflush(stdout);
-        _Exit(violations == 0 ? 0 : 1);
-    }
-    close(ends[1]);
-    job.output = ends[0];
-    return job;
-}
-
-/* Reads what it printed to the end, then its status; prints if it failed. */
-static bool finish(struct job *job, bool is_loud)
-{
-    char text[65536];
-    size_t size = 0;
-    ssize_t got;
-    int status;
-
-    while ((got = read(job->output, text + size, sizeof text - 1 - size)) > 0 &&
-           size < sizeof text - 2)
-        size += (size_t)got;
-    close(job->output);
-    text[size] = '\0';
-    waitpid(job->pid, &status, 0);
-    bool passed = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (!passed && is_loud) {
-        fputs(text, stdout);
-        if (WIFSIGNALED(status))
-            printf("seed %llu ended by signal %d\n", (unsigned long long)job->seed,
-                   WTERMSIG(status));
-        printf("replay: sim --seed %llu --verbose\n", (unsigned long long)job->seed);
-    }
-    job->pid = 0;
-    return passed;
-}
-
-/* The number of failed seeds among first … first+count-1; stops early when asked. */
-static uint64_t run_seeds(const struct sim_options *options, uint64_t first, uint64_t count,
-                          unsigned jobs, uint64_t deadline_ms, bool stop_at_failure,
-                          bool is_loud, uint64_t *ret_run, uint64_t *ret_failed_seed)
-{
-    struct job running[JOBS_MAX] = {0};
-    uint64_t failed = 0, started = 0, done = 0;
-
-    while (done < count) {
-        bool may_start = started < count &&
-                         (deadline_ms == 0 || instant_monotonic_ms() < deadline_ms) &&
-                         !(stop_at_failure && failed > 0);
-        if (!may_start && started == done)
-            break;
-        struct job *slot = &running[started % jobs];
-        if (may_start && slot->pid == 0) {
-            *slot = start(options, first + started++);
-            if (started - done < jobs)
-                continue;
-        }
-        struct job *oldest = &running[done % jobs];
-        if (!finish(oldest, is_loud)) {
-            failed++;
-            *ret_failed_seed = oldest->seed;
-        }
-        done++;
-    }
-    *ret_run = done;
-    return failed;
-}
-
-static int run_plants(struct sim_options options, uint64_t count, unsigned jobs)
-{
-    int missed = 0;
-
-    for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++) {
-        uint64_t ran, seed = 0;
-        options.guards_off = plants[i].guard;
-        uint64_t failed = run_seeds(&options, 1, count, jobs, 0, true, false, &ran, &seed);
-        if (failed > 0) {
-            printf("ok planted bug %s: found by seed %llu\n", plants[i].name,
-                   (unsigned long long)seed);
-        } else {
-            printf("not ok planted bug %s: not found in %llu seeds\n", plants[i].name,
-                   (unsigned long long)count);
-            missed++;
-        }
-    }
-    return missed;
-}
+static const char usage[] =
+    "usage: sim [--seed N | --first N --seeds N | --minutes N] [--seconds N] [--jobs N]\n"
+    "           [--schedules DIR] [--plants | --plants-only NAME] [--plant-seeds N]\n"
+    "           [--save DIR]\n"
+    "       sim --seed N | --schedule FILE [--verbose] [--plant NAME] [--print]\n"
+    "           [--guards-off MASK]\n";
 
 static uint64_t number(const char *text)
 {
     uint64_t value;
 
     if (text == NULL || !slice_parse_u64(slice_from_string(text), &value)) {
-        fprintf(stderr, "sim: '%s' is no number\n", text != NULL ? text : "");
+        fprintf(stderr, "sim: '%s' is no number\n%s", text != NULL ? text : "", usage);
         exit(2);
     }
     return value;
 }
 
+/* Options that take no value; false: none of them. */
+static bool parse_flag(struct wishes *wishes, const char *option)
+{
+    if (strcmp(option, "--verbose") == 0)
+        wishes->is_verbose = true;
+    else if (strcmp(option, "--plants") == 0)
+        wishes->with_plants = true;
+    else if (strcmp(option, "--print") == 0)
+        wishes->is_printed = true;
+    else
+        return false;
+    return true;
+}
+
+static bool parse_value(struct wishes *wishes, const char *option, const char *value)
+{
+    if (strcmp(option, "--seed") == 0)
+        wishes->hunt.first = number(value), wishes->has_seed = true;
+    else if (strcmp(option, "--first") == 0)
+        wishes->hunt.first = number(value);
+    else if (strcmp(option, "--seeds") == 0)
+        wishes->hunt.count = number(value);
+    else if (strcmp(option, "--seconds") == 0)
+        wishes->hunt.seconds = number(value);
+    else if (strcmp(option, "--minutes") == 0)
+        wishes->minutes = number(value);
+    else if (strcmp(option, "--jobs") == 0)
+        wishes->hunt.jobs = (unsigned)number(value);
+    else if (strcmp(option, "--guards-off") == 0)
+        wishes->hunt.guards_off = (unsigned)number(value);
+    else if (strcmp(option, "--plant-seeds") == 0)
+        wishes->plant_seeds = number(value);
+    else if (value == NULL)
+        return false;
+    else if (strcmp(option, "--schedule") == 0)
+        wishes->file = value;
+    else if (strcmp(option, "--schedules") == 0)
+        wishes->schedules = value;
+    else if (strcmp(option, "--plant") == 0)
+        wishes->plant = value;
+    else if (strcmp(option, "--plants-only") == 0)
+        wishes->only = value, wishes->with_plants = true;
+    else if (strcmp(option, "--save") == 0)
+        wishes->hunt.save_dir = value;
+    else
+        return false;
+    return true;
+}
+
+/* One run in this process: what it says is the answer. */
+static int run_one(const struct wishes *wishes)
+{
+    struct schedule schedule;
+    struct sim_counts counts;
+    struct error err = ERROR_NONE;
+    char plant[64] = "";
+
+    if (wishes->file == NULL) {
+        schedule_draw(wishes->hunt.first, wishes->hunt.seconds, &schedule);
+    } else if (schedule_read(wishes->file, &schedule, plant, &err) != GW_OK) {
+        fprintf(stderr, "sim: %s\n", err.text);
+        return 2;
+    }
+    schedule.guards_off = wishes->hunt.guards_off;
+    if (wishes->plant != NULL && !plant_apply(wishes->plant, &schedule)) {
+        fprintf(stderr, "sim: there is no planted bug '%s'\n", wishes->plant);
+        return 2;
+    }
+    if (wishes->is_printed) {
+        schedule_print(&schedule, stdout);
+        return 0;
+    }
+    int violations = sim_run(&schedule, wishes->is_verbose, &counts);
+    hunt_print_counts(&counts);
+    schedule_free(&schedule);
+    return violations == 0 ? 0 : 1;
+}
+
+static int run_all(struct wishes *wishes)
+{
+    struct hunt *hunt = &wishes->hunt;
+    unsigned kept = 0, kept_failed = 0, planted = 0, missed = 0;
+
+    if (wishes->schedules != NULL)
+        kept_failed = hunt_schedules(wishes->schedules, &kept);
+    if (wishes->minutes > 0) {
+        hunt->deadline_ms = instant_monotonic_ms() + wishes->minutes * 60000;
+        hunt->count = UINT64_MAX / 2;
+    }
+    hunt->is_loud = true;
+    if (wishes->only == NULL)
+        hunt_seeds(hunt);
+    if (wishes->with_plants)
+        missed = hunt_plants(wishes->plant_seeds, hunt->seconds, hunt->jobs, wishes->only,
+                             &planted);
+    hunt_print_counts(&hunt->counts);
+    printf("SIM seeds %llu simulated-hours %.2f violations %llu\n",
+           (unsigned long long)hunt->run,
+           (double)(hunt->run * (hunt->seconds + SETTLE_S)) / 3600,
+           (unsigned long long)(hunt->failed + kept_failed));
+    printf("%llu passed, %llu failed, 0 skipped\n",
+           (unsigned long long)(hunt->run - hunt->failed + kept - kept_failed + planted -
+                                missed),
+           (unsigned long long)(hunt->failed + kept_failed + missed));
+    return hunt->failed + kept_failed + missed == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
-    struct sim_options options = {.seconds = 60};
-    uint64_t first = 1, count = 500, minutes = 0, ran = 0, failed_seed = 0;
-    unsigned jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-    bool with_plants = false, one = false;
+    struct wishes wishes = {
+        .hunt = {.first = 1,
+                 .count = 500,
+                 .seconds = 60,
+                 .jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)},
+        .plant_seeds = 1000,
+    };
 
     for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strcmp(argv[i], "--verbose") == 0)
-            options.verbose = true;
-        else if (strcmp(argv[i], "--plants") == 0)
-            with_plants = true;
-        else if (strcmp(argv[i], "--majority") == 0)
-            options.majority_only = true;
-        else if (strcmp(argv[i], "--seed") == 0)
-            first = number(value), one = true, i++;
-        else if (strcmp(argv[i], "--first") == 0)
-            first = number(value), i++;
-        else if (strcmp(argv[i], "--seeds") == 0)
-            count = number(value), i++;
-        else if (strcmp(argv[i], "--seconds") == 0)
-            options.seconds = number(value), i++;
-        else if (strcmp(argv[i], "--minutes") == 0)
-            minutes = number(value), i++;
-        else if (strcmp(argv[i], "--jobs") == 0)
-            jobs = (unsigned)number(value), i++;
-        else if (strcmp(argv[i], "--guards-off") == 0)
-            options.guards_off = (unsigned)number(value), i++;
-        else {
-            fprintf(stderr,
-                    "usage: sim [--seed N | --first N --seeds N | --minutes N] [--seconds "
-                    "N] [--jobs N]\n"
-                    "           [--plants] [--majority] [--guards-off MASK] [--verbose]\n");
+        if (parse_flag(&wishes, argv[i]))
+            continue;
+        if (!parse_value(&wishes, argv[i], i + 1 < argc ? argv[i + 1] : NULL)) {
+            fputs(usage, stderr);
             return 2;
         }
+        i++;
     }
-    if (one) {
-        options.seed = first;
-        return sim_run(&options) == 0 ? 0 : 1;
-    }
-    jobs = jobs < 1 ? 1 : jobs > JOBS_MAX ? JOBS_MAX : jobs;
-    uint64_t deadline_ms = 0;
-    if (minutes > 0) {
-        deadline_ms = instant_monotonic_ms() + minutes * 60000;
-        count = UINT64_MAX / 2;
-    }
-    uint64_t failed = run_seeds(&options, first, count, jobs, deadline_ms, false, true,
-                                &ran, &failed_seed);
-    /* Then the same with each guard off: a search that finds nothing proves nothing else.
-     */
-    uint64_t planted = 0, missed = 0;
-    if (with_plants) {
-        planted = sizeof plants / sizeof plants[0];
-        missed = (uint64_t)run_plants(options, minutes > 0 ? 500 : count, jobs);
-    }
-    printf("SIM seeds %llu simulated-hours %.2f violations %llu\n", (unsigned long long)ran,
-           (double)(ran * (options.seconds + 12)) / 3600, (unsigned long long)failed);
-    printf("%llu passed, %llu failed, 0 skipped\n",
-           (unsigned long long)(ran - failed + planted - missed),
-           (unsigned long long)(failed + missed));
-    return failed + missed == 0 ? 0 : 1;
+    return wishes.has_seed || wishes.file != NULL ? run_one(&wishes) : run_all(&wishes);
 }

@@ -1,5 +1,4 @@
-/* Nodes: a replica and a store over an env that can crash, their disk and the
- * network between them. */
+/* Machines: a replica and a store over an env that can crash, their disk and clock. */
 #include "tests/sim/sim.h"
 
 #include "store/dump.h"
@@ -10,41 +9,40 @@
 #define TICK_US      20000
 #define HEARTBEAT_MS 60
 #define ELECTION_MS  300
+#define RETRY_US     300000 /* a process that could not start is started again */
 
-void network_send(struct sim *sim, int from, int to, struct slice message,
-                  uint64_t extra_us)
+/* ---- the clock ---- */
+
+static uint64_t local_us(const struct sim_node *node)
 {
-    int copies = 1 + sim_chance(sim, sim->duplicate_per_mille);
+    int64_t passed_us = (int64_t)(node->sim->now_us - node->clock_at_us);
 
-    sim->counts.messages++;
-    if (to < 1 || to > sim->node_count || sim->cut[from][to] ||
-        sim_chance(sim, sim->drop_per_mille))
-        return;
-    while (copies-- > 0) {
-        struct sim_event event = {
-            .at_us = sim->now_us +
-                     sim_between(sim, sim->latency_low_us, sim->latency_high_us) + extra_us,
-            .type = SIM_MESSAGE,
-            .node = to,
-            .from = from,
-            .bytes = malloc(message.size + 1),
-            .size = message.size,
-        };
-        if (event.bytes == NULL)
-            abort();
-        memcpy(event.bytes, message.data, message.size);
-        sim_push(sim, event);
-    }
+    return node->clock_us + (uint64_t)(passed_us + passed_us * node->drift_ppm / 1000000);
+}
+
+uint64_t node_now_ms(const struct sim_node *node)
+{
+    return local_us(node) / 1000 + 1;
+}
+
+uint64_t node_wall_ms(const struct sim_node *node)
+{
+    return SIM_WALL_MS + (uint64_t)(node->wall_days * (int64_t)SIM_DAY_MS) +
+           node->sim->now_us / 1000;
+}
+
+void node_drift(struct sim_node *node, int ppm)
+{
+    node->clock_us = local_us(node);
+    node->clock_at_us = node->sim->now_us;
+    node->drift_ppm = ppm;
 }
 
 /* ---- what the replica and the store ask for ---- */
 
 static void on_send(void *owner, uint64_t to, struct slice message, bool bulk)
 {
-    struct sim_node *node = owner;
-
-    network_send(node->sim, node->id, (int)to, message,
-                 bulk ? sim_between(node->sim, 1000, 400000) : 0);
+    network_send(owner, to, message, bulk);
 }
 
 static void on_reply(void *owner, void *tag, const struct replica_reply *reply)
@@ -59,30 +57,47 @@ static void on_changed(void *owner)
 
 static void on_dump_wanted(void *owner, uint64_t to)
 {
-    struct sim_node *node = owner;
+    struct sim_node *node = owner, *peer = sim_node_of(node->sim, to);
     struct sim *sim = node->sim;
     struct buffer dump;
 
+    if (peer == NULL)
+        return;
     buffer_init(&dump, 0);
     if (dump_build(node->env, &dump) != GW_OK)
-        sim_violation(sim, "n%d cannot build a dump", node->id);
+        sim_violation(sim, "n%d cannot build a dump", node->slot);
     sim->counts.dumps++;
-    sim_say(sim, "n%d builds a dump for n%d", node->id, (int)to);
+    sim_say(sim, "n%d builds a dump for n%d", node->slot, peer->slot);
     sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 500, 20000),
                                      .type = SIM_DUMP,
-                                     .node = node->id,
-                                     .from = (int)to,
+                                     .node = node->slot,
+                                     .from = peer->slot,
                                      .epoch = node->epoch,
                                      .size = dump.size,
                                      .bytes = dump.data});
+}
+
+static bool changes_members(uint32_t number)
+{
+    return number == COMMAND_NODE_JOIN || number == COMMAND_NODE_REMOVE ||
+           number == COMMAND_NODE_UPDATE || number == COMMAND_CLUSTER_CREATE;
 }
 
 static enum result on_apply(void *owner, struct txn *txn, uint64_t index,
                             struct slice entry, struct store_answer *answer)
 {
     struct sim_node *node = owner;
+    struct command_header header;
+    struct slice body;
 
-    return fsm_apply(&node->fsm, txn, index, entry, answer);
+    check_apply(node, txn, index, entry);
+    enum result result = fsm_apply(&node->fsm, txn, index, entry, answer);
+    if (result == GW_OK && command_decode(entry, &header, &body)) {
+        if (changes_members(header.number))
+            node->members_changed_at = index;
+        check_applied(node, &header, answer->now_ms);
+    }
+    return result;
 }
 
 static void on_wake(void *owner)
@@ -95,16 +110,15 @@ static void on_wake(void *owner)
     sim_push(node->sim,
              (struct sim_event){.at_us = node->sim->now_us + sim_between(node->sim, 5, 50),
                                 .type = SIM_COMPLETED,
-                                .node = node->id,
+                                .node = node->slot,
                                 .epoch = node->epoch});
 }
 
 /* ---- life ---- */
 
-void node_boot(struct sim_node *node)
+static bool open_member(struct sim_node *node, struct error *err)
 {
-    struct sim *sim = node->sim;
-    struct error err = ERROR_NONE;
+    const struct schedule *schedule = node->sim->schedule;
     struct store_options store = {.env = node->env,
                                   .apply = on_apply,
                                   .wake = on_wake,
@@ -112,15 +126,15 @@ void node_boot(struct sim_node *node)
                                   .lazy_us = 5000,
                                   .linger_us = 500};
     struct replica_options replica = {
-        .id = (uint64_t)node->id,
-        .now_ms = sim_now_ms(sim),
+        .id = node->id,
+        .now_ms = node_now_ms(node),
         .heartbeat_ms = HEARTBEAT_MS,
         .election_ms = ELECTION_MS,
         .snapshot_threshold = 40,
         .snapshot_trailing = 12,
         .transfer_ms = 3000,
-        .guards_off = sim->options.guards_off,
-        .gathers = sim->options.seed % 2 == 1,
+        .guards_off = schedule->guards_off,
+        .gathers = schedule->gathers,
         .owner = node,
         .send = on_send,
         .reply = on_reply,
@@ -128,99 +142,201 @@ void node_boot(struct sim_node *node)
         .dump_wanted = on_dump_wanted,
     };
 
-    node->is_alive = true;
+    rng_init(&replica.rng, rng_next(&node->sim->rng));
+    if (store_open(&store, &node->store, err) != GW_OK)
+        return false;
+    replica.store = node->store;
+    if (replica_open(&replica, &node->replica, err) == GW_OK)
+        return true;
+    store_close(node->store);
+    return false;
+}
+
+static void link_all(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+
+    for (int i = 1; i <= SCHEDULE_SLOTS; i++) {
+        struct sim_node *peer = &sim->nodes[i];
+        if (peer == node || peer->id == 0)
+            continue;
+        replica_link(node->replica, peer->id, peer->is_alive);
+        if (peer->is_alive)
+            replica_link(peer->replica, node->id, true);
+    }
+}
+
+bool node_boot(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    struct error err = ERROR_NONE;
+
     node->epoch++;
     node->was_leader = node->is_stepping = node->is_woken = false;
     node->next_sequence = 0;
     node->in_flight = 0;
-    node->commit_seen = 0;
-    rng_init(&replica.rng, rng_next(&sim->rng));
-    if (store_open(&store, &node->store, &err) != GW_OK) {
-        sim_violation(sim, "n%d cannot open its store: %s", node->id, err.text);
-        _Exit(1);
+    node->commit_seen = node->installs = node->members_changed_at = 0;
+    node->are_records_stale = true;
+    node->roster_at_ms = 0;
+    roster_reset(&node->roster);
+    check_boot(node);
+    if (!open_member(node, &err)) {
+        if (!node->is_full) {
+            sim_violation(sim, "n%d cannot start: %s", node->slot, err.text);
+            _Exit(1);
+        }
+        sim_push(sim, (struct sim_event){.at_us = sim->now_us + RETRY_US,
+                                         .type = SIM_RESTART,
+                                         .node = node->slot});
+        return false;
     }
-    replica.store = node->store;
-    if (replica_open(&replica, &node->replica, &err) != GW_OK) {
-        sim_violation(sim, "n%d cannot start: %s", node->id, err.text);
-        _Exit(1);
-    }
+    node->is_alive = true;
+    if (sim->schedule->is_lying)
+        crash_env_lie(node->env, true);
     node->visible_seen = store_visible(node->store);
-    for (int i = 1; i <= sim->node_count; i++) {
-        if (i == node->id)
-            continue;
-        replica_link(node->replica, (uint64_t)i, true);
-        if (sim->nodes[i].is_alive)
-            replica_link(sim->nodes[i].replica, (uint64_t)node->id, true);
-    }
-    sim_say(sim, "n%d up, visible %llu", node->id, (unsigned long long)node->visible_seen);
+    replica_view(node->replica, &node->view);
+    link_all(node);
+    sim_say(sim, "n%d up, id %llu, visible %llu", node->slot, (unsigned long long)node->id,
+            (unsigned long long)node->visible_seen);
     sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 0, TICK_US),
                                      .type = SIM_TICK,
-                                     .node = node->id,
+                                     .node = node->slot,
                                      .epoch = node->epoch});
     node_settle(node);
+    return true;
 }
 
-void node_crash(struct sim_node *node, bool power)
+static void end_member(struct sim_node *node)
 {
     struct sim *sim = node->sim;
-
-    sim_say(sim, "n%d crashes%s", node->id, power ? ", power lost" : "");
-    sim->counts.crashes++;
-    node->is_alive = false;
-    node->epoch++; /* whatever closing calls back is of no account */
     const struct replica_counters *counters = replica_counters(node->replica);
+
     sim->counts.snapshots += counters->snapshots_taken;
     sim->counts.installs += counters->dumps_installed;
-    for (int i = 0; i < 11; i++)
+    for (int i = 0; i < GUARD_COUNT; i++)
         sim->counts.guard_hits[i] += counters->guard_hits[i];
     replica_close(node->replica);
     store_close(node->store);
     node->replica = NULL;
     node->store = NULL;
-    crash_env_crash(node->env, power ? CRASH_POWER : CRASH_PROCESS);
-    for (int i = 1; i <= sim->node_count; i++) {
+}
+
+void node_crash(struct sim_node *node, enum crash_kind kind)
+{
+    static const char *const names[] = {"", ", power lost", ", power lost late"};
+    struct sim *sim = node->sim;
+
+    if (!node->is_alive)
+        return;
+    sim_say(sim, "n%d crashes%s", node->slot, names[kind]);
+    sim->counts.crashes++;
+    node->is_alive = false;
+    node->epoch++; /* whatever closing calls back is of no account */
+    end_member(node);
+    crash_env_crash(node->env, kind);
+    /* What was visible may be gone, where no quorum had it. */
+    node->visible_seen = 0;
+    for (int i = 1; i <= SCHEDULE_SLOTS; i++) {
         if (sim->nodes[i].is_alive)
-            replica_link(sim->nodes[i].replica, (uint64_t)node->id, false);
+            replica_link(sim->nodes[i].replica, node->id, false);
     }
 }
 
-/* ---- events ---- */
+/* The disk is lost, or the machine was taken away. Its id never comes back. */
+void node_wipe(struct sim_node *node)
+{
+    node_crash(node, CRASH_PROCESS);
+    crash_env_free(node->env);
+    node->env = crash_env_new();
+    crash_env_fill(node->env, node->is_full);
+    node->id = 0;
+    node->is_leaving = false;
+    node->committed_checked = node->led_term = 0;
+    node->record_count = 0;
+    node->sim->wiped_until_us = node->sim->now_us + 5000000;
+}
+
+/* ---- the disk ---- */
 
 static void push_step(struct sim_node *node, uint64_t at_us)
 {
     node->step_at_us = at_us;
-    sim_push(node->sim,
-             (struct sim_event){
-                 .at_us = at_us, .type = SIM_STEP, .node = node->id, .epoch = node->epoch});
+    sim_push(node->sim, (struct sim_event){.at_us = at_us,
+                                           .type = SIM_STEP,
+                                           .node = node->slot,
+                                           .epoch = node->epoch});
 }
 
 /* One turn of the disk at a time: what is pushed meanwhile waits for the next, so a
  * slow disk gathers work however often it is asked. */
 static void turn_disk(struct sim_node *node)
 {
+    struct sim *sim = node->sim;
+
     if (node->is_stepping)
         return;
     node->is_stepping = true;
-    push_step(node, node->sim->now_us +
-                        sim_between(node->sim, node->disk_low_us, node->disk_high_us));
+    uint64_t at_us = sim->now_us + sim_between(sim, node->disk_low_us, node->disk_high_us);
+    push_step(node, at_us > node->stalled_until_us ? at_us : node->stalled_until_us);
 }
+
+static void restart_soon(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 50000, 800000),
+                                     .type = SIM_RESTART,
+                                     .node = node->slot});
+}
+
+static void step(struct sim_node *node, struct sim_event *event)
+{
+    struct sim *sim = node->sim;
+    uint64_t next_us = UINT64_MAX;
+
+    if (node->step_at_us != event->at_us)
+        return; /* overtaken by an earlier turn */
+    node->is_stepping = false;
+    bool was_halted = store_is_halted(node->store);
+    bool did_work = store_step(node->store, sim->now_us, &next_us);
+    if (crash_env_is_dead(node->env)) {
+        node_crash(node, node->dies_by);
+        restart_soon(node);
+        return;
+    }
+    if (!was_halted && store_is_halted(node->store)) {
+        sim_say(sim, "n%d store halted", node->slot);
+        restart_soon(node); /* the process is to be started again */
+    }
+    check_node(node);
+    if (did_work)
+        turn_disk(node);
+    else if (next_us != UINT64_MAX)
+        push_step(node, next_us > sim->now_us ? next_us : sim->now_us + 1);
+}
+
+/* ---- events ---- */
 
 void node_settle(struct sim_node *node)
 {
     struct sim *sim = node->sim;
-    struct replica_view view;
 
     if (!node->is_alive)
         return;
     /* Where it gathers, messages of a few events go together. */
     if (++node->turns % 3 != 0)
         replica_flush(node->replica);
-    replica_view(node->replica, &view);
-    bool is_leader = view.state == REPLICA_LEADER;
-    if (is_leader && !node->was_leader) {
+    replica_view(node->replica, &node->view);
+    uint64_t installs = replica_counters(node->replica)->dumps_installed;
+    node->are_records_stale = node->are_records_stale || installs != node->installs;
+    node->installs = installs;
+    bool is_leader = node->view.state == REPLICA_LEADER;
+    if (is_leader && (!node->was_leader || node->led_term != node->view.term)) {
         sim->counts.elections++;
-        sim_say(sim, "n%d leads term %llu", node->id, (unsigned long long)view.term);
+        sim_say(sim, "n%d leads term %llu", node->slot,
+                (unsigned long long)node->view.term);
         node->next_sequence = 0;
+        node->led_term = node->view.term;
         check_leader(node);
     }
     node->was_leader = is_leader;
@@ -228,22 +344,44 @@ void node_settle(struct sim_node *node)
     turn_disk(node);
 }
 
-static void step(struct sim_node *node, struct sim_event *event)
+/* Halted it only waits for its end. */
+static void restart(struct sim_node *node)
 {
-    uint64_t next_us = UINT64_MAX;
+    if (node->is_alive && store_is_halted(node->store))
+        node_crash(node, CRASH_PROCESS);
+    if (!node->is_alive && node->id != 0)
+        node_boot(node);
+}
 
-    if (node->step_at_us != event->at_us)
-        return; /* overtaken by an earlier turn */
-    node->is_stepping = false;
-    bool was_halted = store_is_halted(node->store);
-    bool did_work = store_step(node->store, node->sim->now_us, &next_us);
-    if (!was_halted && store_is_halted(node->store))
-        sim_say(node->sim, "n%d store halted", node->id);
-    check_node(node);
-    if (did_work)
-        turn_disk(node);
-    else if (next_us != UINT64_MAX)
-        push_step(node, next_us > node->sim->now_us ? next_us : node->sim->now_us + 1);
+static void stop(struct sim_node *node, int stage)
+{
+    struct sim *sim = node->sim;
+
+    if (stage == 2) {
+        if (churn_may_leave(sim, node))
+            node_wipe(node);
+        else
+            sim_push(sim, (struct sim_event){.at_us = sim->now_us + 300000,
+                                             .type = SIM_STOP,
+                                             .node = node->slot,
+                                             .from = 2});
+        return;
+    }
+    if (!node->is_alive)
+        return;
+    if (stage == 0 && node->was_leader) {
+        replica_transfer(node->replica, 0);
+        node_settle(node);
+        sim_push(sim, (struct sim_event){.at_us = sim->now_us + 300000,
+                                         .type = SIM_STOP,
+                                         .node = node->slot,
+                                         .from = 1});
+        return;
+    }
+    node_crash(node, CRASH_PROCESS);
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + 150000,
+                                     .type = SIM_RESTART,
+                                     .node = node->slot});
 }
 
 void node_event(struct sim_node *node, struct sim_event *event)
@@ -251,20 +389,44 @@ void node_event(struct sim_node *node, struct sim_event *event)
     struct sim *sim = node->sim;
     struct slice bytes = slice_of(event->bytes, event->size);
 
+    switch (event->type) {
+    case SIM_RESTART:
+        restart(node);
+        return;
+    case SIM_STOP:
+        stop(node, event->from);
+        return;
+    case SIM_JOINED:
+        node->id = event->size;
+        node_boot(node);
+        return;
+    default:
+        break;
+    }
     if (!node->is_alive || (event->type != SIM_MESSAGE && event->epoch != node->epoch))
         return;
+    if (sim->now_us < node->paused_until_us) {
+        if (event->type == SIM_STEP)
+            node->step_at_us = node->paused_until_us;
+        event->at_us = node->paused_until_us;
+        sim_push(sim, *event);
+        event->bytes = NULL;
+        return;
+    }
+    uint64_t now_ms = node_now_ms(node);
     switch (event->type) {
     case SIM_TICK:
-        replica_tick(node->replica, sim_now_ms(sim));
+        replica_tick(node->replica, now_ms);
+        churn_tick(node);
         event->at_us = sim->now_us + TICK_US;
         sim_push(sim, *event);
         break;
     case SIM_MESSAGE:
-        if (sim->cut[event->from][event->node])
+        if (!network_passes(node, event->from))
             return;
-        if (replica_receive(node->replica, (uint64_t)event->from, bytes, sim_now_ms(sim)) !=
+        if (replica_receive(node->replica, sim->nodes[event->from].id, bytes, now_ms) !=
             GW_OK)
-            sim_violation(sim, "n%d finds a message of n%d malformed", node->id,
+            sim_violation(sim, "n%d finds a message of n%d malformed", node->slot,
                           event->from);
         break;
     case SIM_STEP:
@@ -272,10 +434,11 @@ void node_event(struct sim_node *node, struct sim_event *event)
         return;
     case SIM_COMPLETED:
         node->is_woken = false;
-        replica_completed(node->replica, sim_now_ms(sim));
+        replica_completed(node->replica, now_ms);
         break;
     case SIM_DUMP:
-        replica_dump_ready(node->replica, (uint64_t)event->from, bytes);
+        if (sim->nodes[event->from].id != 0)
+            replica_dump_ready(node->replica, sim->nodes[event->from].id, bytes);
         break;
     default:
         return;

@@ -3,13 +3,15 @@
 
 #include "base/hash.h"
 #include "raft/conf.h"
-#include "raft/node_record.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SETTLE_US      12000000 /* after the last fault, to come together again */
+/* After the last fault: to come together again, to fall silent, to stay so. */
+#define TOGETHER_US    7000000
+#define SILENT_US      3000000
+#define IDLE_US        2000000
 #define VIOLATIONS_MAX 4
 
 static bool is_before(const struct sim_event *a, const struct sim_event *b)
@@ -33,7 +35,7 @@ void sim_push(struct sim *sim, struct sim_event event)
     sim->heap[i] = event;
 }
 
-bool sim_pop(struct sim *sim, struct sim_event *ret_event)
+static bool sim_pop(struct sim *sim, struct sim_event *ret_event)
 {
     if (sim->heap_count == 0)
         return false;
@@ -61,16 +63,33 @@ bool sim_chance(struct sim *sim, unsigned per_mille)
     return rng_chance(&sim->rng, per_mille);
 }
 
-uint64_t sim_now_ms(const struct sim *sim)
+struct sim_node *sim_leader(struct sim *sim)
 {
-    return sim->now_us / 1000 + 1;
+    struct sim_node *leader = NULL;
+
+    for (int i = 1; i <= SCHEDULE_SLOTS; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        if (node->is_alive && node->was_leader &&
+            (leader == NULL || node->view.term > leader->view.term))
+            leader = node;
+    }
+    return leader;
+}
+
+struct sim_node *sim_node_of(struct sim *sim, uint64_t id)
+{
+    for (int i = 1; id != 0 && i <= SCHEDULE_SLOTS; i++) {
+        if (sim->nodes[i].id == id)
+            return &sim->nodes[i];
+    }
+    return NULL;
 }
 
 void sim_violation(struct sim *sim, const char *format, ...)
 {
     va_list args;
 
-    printf("VIOLATION seed %llu at %.6f s: ", (unsigned long long)sim->options.seed,
+    printf("VIOLATION seed %llu at %.6f s: ", (unsigned long long)sim->schedule->seed,
            (double)sim->now_us / 1e6);
     va_start(args, format);
     vprintf(format, args);
@@ -85,7 +104,7 @@ void sim_say(struct sim *sim, const char *format, ...)
 {
     va_list args;
 
-    if (!sim->options.verbose)
+    if (!sim->is_loud)
         return;
     printf("%11.6f ", (double)sim->now_us / 1e6);
     va_start(args, format);
@@ -99,56 +118,126 @@ static void trace(struct sim *sim, const struct sim_event *event)
     uint64_t words[4] = {event->at_us, (uint64_t)event->type, (uint64_t)event->node,
                          event->size};
 
-    sim->trace = hash_stable_seeded(slice_of(words, sizeof words), sim->trace);
+    for (unsigned i = 0; i < 4; i++) {
+        sim->trace = (sim->trace ^ words[i]) * 0x9e3779b97f4a7c15u;
+        sim->trace ^= sim->trace >> 29;
+    }
 }
 
-/* Every node begins with the same configuration: all of them voters. */
+/* ---- the beginning ---- */
+
+/* Every founder begins with the same log: the configuration, then the commands that make
+ * the cluster and its members. Their ids are the indices of those. */
 static void found(struct sim *sim)
 {
+    unsigned count = sim->schedule->founders;
+    struct store_entry entries[SCHEDULE_SLOTS];
+    struct buffer commands[SCHEDULE_SLOTS];
     struct raft_configuration conf;
     struct error err = ERROR_NONE;
 
     raft_configuration_init(&conf);
-    for (int i = 1; i <= sim->node_count; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "%d", i);
-        if (raft_configuration_add(&conf, (raft_id)i, name, RAFT_VOTER) != 0)
+    for (unsigned i = 0; i < count; i++) {
+        char address[16];
+        sim->nodes[i + 1].id = i == 0 ? 1 : 2 + i;
+        snprintf(address, sizeof address, "%u", i == 0 ? 1 : 2 + i);
+        if (raft_configuration_add(&conf, sim->nodes[i + 1].id, address, RAFT_VOTER) != 0)
             abort();
+        buffer_init(&commands[i], 0);
+        churn_founding((int)i + 1, &commands[i]);
+        entries[i] = (struct store_entry){.type = STORE_COMMAND,
+                                          .bytes = buffer_slice(&commands[i])};
     }
     struct slice bytes = conf_encode(&conf);
     raft_configuration_close(&conf);
-    for (int i = 1; i <= sim->node_count; i++) {
-        if (store_bootstrap(sim->nodes[i].env, bytes, NULL, 0, &err) != GW_OK) {
+    for (unsigned i = 1; i <= count; i++) {
+        if (store_bootstrap(sim->nodes[i].env, bytes, entries, count, &err) != GW_OK) {
             printf("bootstrap: %s\n", err.text);
             abort();
         }
     }
     free((void *)(uintptr_t)bytes.data);
+    for (unsigned i = 0; i < count; i++)
+        buffer_deinit(&commands[i]);
 }
 
-static void begin_end(struct sim *sim)
+static struct sim *sim_new(const struct schedule *schedule, bool is_loud)
+{
+    struct sim *sim = calloc(1, sizeof *sim);
+
+    if (sim == NULL)
+        abort();
+    sim->schedule = schedule;
+    sim->is_loud = is_loud;
+    sim->is_fifo = schedule->is_fifo;
+    sim->active = calloc(schedule->count + 1, sizeof *sim->active);
+    sim->victims = calloc(schedule->count + 1, sizeof *sim->victims);
+    if (sim->active == NULL || sim->victims == NULL)
+        abort();
+    rng_init(&sim->rng, schedule->seed);
+    hash_key_set(1, 2);
+    for (int i = 1; i <= SCHEDULE_SLOTS; i++) {
+        sim->nodes[i] = (struct sim_node){.sim = sim,
+                                          .slot = i,
+                                          .env = crash_env_new(),
+                                          .clock_us = (uint64_t)i * 1234567,
+                                          .disk_low_us = 100,
+                                          .disk_high_us = 1000};
+        sim->nodes[i].fsm =
+            (struct fsm){.types = cluster_commands, .type_count = cluster_command_count};
+    }
+    network_shape(sim);
+    return sim;
+}
+
+static void begin(struct sim *sim)
+{
+    const struct schedule *schedule = sim->schedule;
+
+    found(sim);
+    for (int i = 1; i <= (int)schedule->founders; i++)
+        node_boot(&sim->nodes[i]);
+    for (int i = 1; i <= SIM_CLIENTS; i++) {
+        sim->clients[i].node = (int)sim_between(sim, 1, schedule->founders);
+        sim->clients[i].operation = NO_OPERATION;
+        sim_push(sim, (struct sim_event){.at_us = sim_between(sim, 0, 500000),
+                                         .type = SIM_CLIENT,
+                                         .node = i});
+    }
+    sim_push(sim, (struct sim_event){.at_us = 1000000, .type = SIM_OPERATOR});
+    for (size_t i = 0; i < schedule->count; i++)
+        sim_push(sim, (struct sim_event){.at_us = schedule->faults[i].at_ms * 1000,
+                                         .type = SIM_FAULT,
+                                         .node = (int)i});
+    sim_push(sim,
+             (struct sim_event){.at_us = schedule->seconds * 1000000, .type = SIM_HEAL});
+}
+
+/* ---- the end ---- */
+
+static void heal(struct sim *sim)
 {
     sim->is_healing = true;
-    fault_heal(sim);
-    if (sim->options.majority_only) {
-        for (int left = (sim->node_count - 1) / 2; left > 0;) {
-            int id = (int)sim_between(sim, 1, (uint64_t)sim->node_count);
-            if (sim->stays_down & 1u << id)
-                continue;
-            sim->stays_down |= 1u << id;
-            left--;
-            if (sim->nodes[id].is_alive)
-                node_crash(&sim->nodes[id], false);
-        }
+    sim_say(sim, "-- all faults end");
+    fault_end_all(sim);
+    for (int i = 1; i <= SCHEDULE_SLOTS; i++)
+        sim_push(sim, (struct sim_event){
+                          .at_us = sim->now_us + 1000, .type = SIM_RESTART, .node = i});
+    sim_push(sim,
+             (struct sim_event){.at_us = sim->now_us + TOGETHER_US, .type = SIM_QUIET});
+}
+
+/* First nobody asks any more; then, what is still written nobody asked for. */
+static void quieten(struct sim *sim)
+{
+    if (!sim->is_quiet) {
+        sim->is_quiet = true;
+        sim_push(sim,
+                 (struct sim_event){.at_us = sim->now_us + SILENT_US, .type = SIM_QUIET});
+        return;
     }
-    for (int i = 1; i <= sim->node_count; i++) {
-        struct sim_node *node = &sim->nodes[i];
-        if (node->is_alive && store_is_halted(node->store))
-            node_crash(node, false);
-        if (!node->is_alive && !(sim->stays_down & 1u << i))
-            node_boot(node);
-    }
-    sim_push(sim, (struct sim_event){.at_us = sim->now_us + SETTLE_US, .type = SIM_END});
+    check_quiet(sim);
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + IDLE_US, .type = SIM_END});
 }
 
 static void run_events(struct sim *sim)
@@ -157,7 +246,7 @@ static void run_events(struct sim *sim)
 
     while (sim_pop(sim, &event)) {
         sim->now_us = event.at_us;
-        sim->events++;
+        sim->counts.events++;
         trace(sim, &event);
         switch (event.type) {
         case SIM_CLIENT:
@@ -165,27 +254,31 @@ static void run_events(struct sim *sim)
             event.at_us = sim->now_us + sim_between(sim, 5000, 80000);
             sim_push(sim, event);
             break;
+        case SIM_OPERATOR:
+            churn_turn(sim);
+            event.at_us = sim->now_us + 100000;
+            sim_push(sim, event);
+            break;
         case SIM_FAULT:
             if (sim->is_healing)
                 break;
-            fault_strike(sim);
+            fault_begin(sim, (size_t)event.node);
             check_logs(sim);
-            sim_push(sim, (struct sim_event){.at_us = sim->now_us +
-                                                      sim_between(sim, 100000, 1500000),
-                                             .type = SIM_FAULT});
             break;
-        case SIM_RESTART:
-            if (!sim->nodes[event.node].is_alive && !(sim->stays_down & 1u << event.node))
-                node_boot(&sim->nodes[event.node]);
+        case SIM_FAULT_END:
+            fault_end(sim, (size_t)event.node);
+            break;
+        case SIM_HEAL:
+            heal(sim);
+            break;
+        case SIM_QUIET:
+            quieten(sim);
             break;
         case SIM_END:
-            if (sim->is_healing) {
-                check_logs(sim);
-                check_end(sim);
-                return;
-            }
-            begin_end(sim);
-            break;
+            check_logs(sim);
+            check_end(sim);
+            client_check_end(sim);
+            return;
         default:
             node_event(&sim->nodes[event.node], &event);
             free(event.bytes);
@@ -194,70 +287,51 @@ static void run_events(struct sim *sim)
     }
 }
 
-/* Prints what the seed saw, frees everything; the number of violations. */
-static int dissolve(struct sim *sim)
+static void say_totals(const struct sim *sim)
 {
-    int violations = sim->violations;
-    struct sim_event event;
+    const struct sim_counts *counts = &sim->counts;
 
-    for (int i = 1; i <= sim->node_count; i++) {
-        if (sim->nodes[i].is_alive)
-            node_crash(&sim->nodes[i], false);
-        crash_env_free(sim->nodes[i].env);
-    }
-    printf("seed %llu nodes %d events %llu acks %llu reads %llu crashes %llu elections "
-           "%llu snapshots %llu "
-           "dumps %llu installed %llu messages %llu index %llu violations %d trace %016llx "
-           "guards",
-           (unsigned long long)sim->options.seed, sim->node_count,
-           (unsigned long long)sim->events, (unsigned long long)sim->counts.acks,
-           (unsigned long long)sim->counts.reads, (unsigned long long)sim->counts.crashes,
-           (unsigned long long)sim->counts.elections,
-           (unsigned long long)sim->counts.snapshots, (unsigned long long)sim->counts.dumps,
-           (unsigned long long)sim->counts.installs,
-           (unsigned long long)sim->counts.messages,
+    printf("seed %llu founders %u events %llu acks %llu reads %llu crashes %llu elections "
+           "%llu changes %llu snapshots %llu dumps %llu installed %llu messages %llu index "
+           "%llu violations %d trace %016llx\n",
+           (unsigned long long)sim->schedule->seed, sim->schedule->founders,
+           (unsigned long long)counts->events, (unsigned long long)counts->acks,
+           (unsigned long long)counts->reads, (unsigned long long)counts->crashes,
+           (unsigned long long)counts->elections, (unsigned long long)counts->changes,
+           (unsigned long long)counts->snapshots, (unsigned long long)counts->dumps,
+           (unsigned long long)counts->installs, (unsigned long long)counts->messages,
            (unsigned long long)sim->highest_committed, sim->violations,
            (unsigned long long)sim->trace);
-    for (int i = 0; i < 11; i++)
-        printf(" %llu", (unsigned long long)sim->counts.guard_hits[i]);
-    printf("\n");
+}
+
+static void dissolve(struct sim *sim)
+{
+    struct sim_event event;
+
     while (sim_pop(sim, &event))
         free(event.bytes);
+    for (int i = 1; i <= SCHEDULE_SLOTS; i++)
+        crash_env_free(sim->nodes[i].env);
+    history_deinit(&sim->history);
     free(sim->heap);
     free(sim->indices);
     free(sim->leaders);
+    free(sim->active);
+    free(sim->victims);
     free(sim);
-    return violations;
 }
 
-int sim_run(const struct sim_options *options)
+int sim_run(const struct schedule *schedule, bool is_loud, struct sim_counts *ret_counts)
 {
-    struct sim *sim = calloc(1, sizeof *sim);
+    struct sim *sim = sim_new(schedule, is_loud);
 
-    if (sim == NULL)
-        abort();
-    sim->options = *options;
-    rng_init(&sim->rng, options->seed);
-    hash_key_set(1, 2);
-    sim->node_count = options->seed % 3 == 1 ? 5 : options->seed % 3 == 2 ? 4 : 3;
-    for (int i = 1; i <= sim->node_count; i++) {
-        sim->nodes[i] = (struct sim_node){.sim = sim, .id = i, .env = crash_env_new()};
-        sim->nodes[i].fsm =
-            (struct fsm){.types = cluster_commands, .type_count = cluster_command_count};
-    }
-    found(sim);
-    fault_heal(sim);
-    for (int i = 1; i <= sim->node_count; i++)
-        node_boot(&sim->nodes[i]);
-    for (int i = 1; i <= SIM_CLIENTS; i++) {
-        sim->clients[i].node = (int)sim_between(sim, 1, (uint64_t)sim->node_count);
-        sim->clients[i].sequence = 1;
-        sim_push(sim, (struct sim_event){.at_us = sim_between(sim, 0, 500000),
-                                         .type = SIM_CLIENT,
-                                         .node = i});
-    }
-    sim_push(sim, (struct sim_event){.at_us = 1500000, .type = SIM_FAULT});
-    sim_push(sim, (struct sim_event){.at_us = options->seconds * 1000000, .type = SIM_END});
+    begin(sim);
     run_events(sim);
-    return dissolve(sim);
+    for (int i = 1; i <= SCHEDULE_SLOTS; i++)
+        node_crash(&sim->nodes[i], CRASH_PROCESS);
+    say_totals(sim);
+    int violations = sim->violations;
+    *ret_counts = sim->counts;
+    dissolve(sim);
+    return violations;
 }
