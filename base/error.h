@@ -40,7 +40,8 @@
     X(GW_AGAIN, 503, 1, "again", "try again")                                    \
     X(GW_CLOSED, 503, 1, "closed", "closed")                                     \
     X(GW_METHOD_NOT_ALLOWED, 405, 1, "method_not_allowed", "method not allowed") \
-    X(GW_DISK_LOW, 503, 1, "disk_low", "too little room on the disk")
+    X(GW_DISK_LOW, 503, 1, "disk_low", "too little room on the disk")            \
+    X(GW_QUARANTINED, 503, 1, "quarantined", "quarantined")
 
 enum result {
 #define X(name, status, exit_code, word, text) name,

@@ -265,6 +265,7 @@ static enum result read_answer(struct reading *reading, enum http_method method,
     copy_header(&head, "etag", answer->etag, sizeof answer->etag);
     copy_header(&head, "gw-revision", answer->revision, sizeof answer->revision);
     copy_header(&head, "gw-lag", answer->lag, sizeof answer->lag);
+    copy_header(&head, "gw-quarantined", answer->quarantined, sizeof answer->quarantined);
     copy_header(&head, "gw-laggards", answer->laggards, sizeof answer->laggards);
     return read_body(reading, head.head_size, head.framing, head.content_length, answer,
                      err);

@@ -24,8 +24,9 @@ struct answer {
     const struct body_taker *taker; /* borrowed; NULL: none */
     bool is_refused;                /* by the taker */
     char etag[32], revision[24], lag[32];
-    char laggards[1024]; /* nodes that do not serve the change yet */
-    uint64_t elapsed_ms; /* from question to answer, by send_ask */
+    char quarantined[1024]; /* nodes whose state is wrong */
+    char laggards[1024];    /* nodes that do not serve the change yet */
+    uint64_t elapsed_ms;    /* from question to answer, by send_ask */
     struct buffer body;
     struct arena arena;
     struct value *root; /* the body as a tree; NULL when it is no JSON */

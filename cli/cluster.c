@@ -57,6 +57,17 @@ static void print_members(const struct invocation *invocation, const struct valu
     output_table_print(&table);
 }
 
+/* The shape of the answer has no word for it, so it is told beside. */
+static void say_quarantined(const struct invocation *invocation,
+                            const struct answer *answer)
+{
+    if (answer->quarantined[0] != '\0' && !invocation->quiet)
+        fprintf(stderr,
+                "quarantined: %s: the state is not that of the majority\n"
+                "next: stop it and gwctl cluster join --replace, or restore\n",
+                answer->quarantined);
+}
+
 static int exit_of_health(const struct value *root)
 {
     return slice_equal(value_text(root, "health"), SLICE("ok")) ? EXIT_OK : EXIT_DEGRADED;
@@ -70,6 +81,7 @@ int run_cluster_status(struct invocation *invocation)
     if (exit_code != EXIT_OK)
         return exit_code;
     exit_code = exit_of_health(answer.root);
+    say_quarantined(invocation, &answer);
     if (!output_tree(invocation, answer.root)) {
         const struct value *quorum = value_get(answer.root, "quorum");
         struct slice leader = value_text(answer.root, "leader");
@@ -110,8 +122,9 @@ int run_cluster_members(struct invocation *invocation)
             exit_code = EXIT_DEGRADED;
         has_leader = has_leader || slice_equal(value_text(item, "state"), SLICE("leader"));
     }
-    if (!has_leader)
+    if (!has_leader || answer.quarantined[0] != '\0')
         exit_code = EXIT_DEGRADED;
+    say_quarantined(invocation, &answer);
     if (!output_tree(invocation, answer.root)) {
         say_stale(invocation, &answer);
         print_members(invocation, members);

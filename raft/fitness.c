@@ -18,7 +18,8 @@ struct fitness_advice fitness_next(struct fitness *fitness, const struct fitness
 {
     struct fitness_advice advice = {false, 1, NULL};
     uint64_t stall_ms = 4ull * news->election_ms;
-    uint64_t patience_ms = news->is_stopping ? 500 : FITNESS_PATIENCE_MS;
+    bool must_not = news->is_stopping || news->is_quarantined;
+    uint64_t patience_ms = must_not ? 500 : FITNESS_PATIENCE_MS;
 
     if (stall_ms < FITNESS_STALL_MS)
         stall_ms = FITNESS_STALL_MS;
@@ -35,15 +36,16 @@ struct fitness_advice fitness_next(struct fitness *fitness, const struct fitness
     if (is_stalled)
         fitness->shy_until_ms = now_ms + FITNESS_SHY_MS;
     bool is_shy = now_ms < fitness->shy_until_ms;
-    if (is_shy || news->is_stopping || news->is_disk_low)
+    if (is_shy || must_not || news->is_disk_low)
         advice.handicap = FITNESS_HANDICAP;
-    if (news->is_leader && (is_shy || news->is_stopping) &&
+    if (news->is_leader && (is_shy || must_not) &&
         (fitness->handed_ms == 0 || now_ms - fitness->handed_ms >= patience_ms)) {
         fitness->handed_ms = now_ms;
         advice.hand_over = true;
-        advice.why = news->is_stopping ? "it stops"
-                     : is_stalled      ? "its disk stalls"
-                                       : "it was not fit lately";
+        advice.why = news->is_stopping      ? "it stops"
+                     : news->is_quarantined ? "its state is wrong"
+                     : is_stalled           ? "its disk stalls"
+                                            : "it was not fit lately";
     }
     return advice;
 }

@@ -23,6 +23,7 @@ enum order_type {
     ORDER_SHAPE,
     ORDER_CREDENTIALS,
     ORDER_STOPPING,
+    ORDER_QUARANTINE,
     ORDER_DISK,
     ORDER_CLOSE
 };
@@ -31,7 +32,8 @@ struct order {
     struct buffer bytes;     /* STATUS, ANSWER */
     uint64_t to, id;
     uint64_t visible; /* NODES */
-    bool is_low;      /* DISK */
+    bool is_quarantined;
+    bool is_low; /* DISK */
     struct member_shape shape;
     struct tls_context *server, *client; /* CREDENTIALS, owned references */
     size_t count;
@@ -177,6 +179,10 @@ static void on_mail(struct mail *mail, void *owner)
     case ORDER_DISK:
         member->is_disk_low = order->is_low;
         break;
+    case ORDER_QUARANTINE:
+        member->is_quarantined = order->is_quarantined;
+        member->roster_at_ms = 0;
+        break;
     case ORDER_CLOSE:
         if (!member->is_closing)
             close_all(member);
@@ -271,6 +277,20 @@ void member_disk_low_set(struct member *member, bool is_low)
     if (order != NULL)
         order->is_low = is_low;
     order_post(member, order);
+}
+
+void member_quarantine_set(struct member *member, bool is_quarantined)
+{
+    struct order *order = order_new(ORDER_QUARANTINE, 0);
+
+    if (order != NULL)
+        order->is_quarantined = is_quarantined;
+    order_post(member, order);
+}
+
+bool member_digest_at(struct member *member, uint64_t index, uint64_t *ret_digest)
+{
+    return store_digest_at(member->store, index, ret_digest);
 }
 
 void member_shape_set(struct member *member, const struct member_shape *shape)

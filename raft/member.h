@@ -162,6 +162,11 @@ void member_credentials_set(struct member *member, struct tls_context *server,
 void member_stopping(struct member *member);
 /* Thread-safe: the disk has little room: this node is slow to stand for election. */
 void member_disk_low_set(struct member *member, bool is_low);
+/* Thread-safe: this node's state is wrong, or right again. While it is wrong the member
+ * votes and keeps the log, and does not lead. */
+void member_quarantine_set(struct member *member, bool is_quarantined);
+/* Thread-safe: store_digest_at. */
+bool member_digest_at(struct member *member, uint64_t index, uint64_t *ret_digest);
 /* Thread-safe: from now on these times and this shape. */
 void member_shape_set(struct member *member, const struct member_shape *shape);
 /* Thread-safe: the node records, as of `visible`; copied. Links are dialled and the roster

@@ -40,7 +40,8 @@ struct member {
     unsigned dumps_under_way;
     uint64_t life;
     bool is_disk_low;
-    bool view_wanted, is_stopping, has_thread, has_peers, is_closing, is_halted;
+    bool view_wanted, is_stopping, is_quarantined, has_thread, has_peers, is_closing,
+        is_halted;
     _Atomic uint64_t turned_ms;
 };
 

@@ -122,6 +122,7 @@ static void keep_fit(struct member *member, const struct replica_view *view,
     bool is_leader = view->state == REPLICA_LEADER;
     const struct fitness_news news = {.is_leader = is_leader,
                                       .is_stopping = member->is_stopping,
+                                      .is_quarantined = member->is_quarantined,
                                       .is_disk_low = member->is_disk_low,
                                       .disk_wait_ms = view->disk_wait_ms,
                                       .election_ms = member->pace.election_ms,

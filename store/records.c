@@ -31,7 +31,7 @@ static uint64_t record_hash(struct slice key, struct slice stored)
     return hash_stable_seeded(stored, hash_stable(key));
 }
 
-static enum result digest_get(struct txn *txn, uint64_t *ret_digest)
+enum result record_digest(struct txn *txn, uint64_t *ret_digest)
 {
     struct slice value;
     enum result result = txn_get(txn, ENV_META, SLICE("digest"), &value);
@@ -52,7 +52,7 @@ static enum result digest_move(struct txn *txn, uint64_t minus, uint64_t plus)
 {
     uint64_t digest;
     char raw[8];
-    enum result result = digest_get(txn, &digest);
+    enum result result = record_digest(txn, &digest);
 
     if (result != GW_OK)
         return result;
@@ -169,7 +169,7 @@ enum result record_state_get(struct txn *txn, struct record_state *ret_state)
     } else if (result != GW_NOT_FOUND) {
         return result;
     }
-    result = digest_get(txn, &state.digest);
+    result = record_digest(txn, &state.digest);
     if (result == GW_OK)
         *ret_state = state;
     return result;

@@ -40,6 +40,8 @@ enum result record_state_get(struct txn *txn, struct record_state *ret_state);
 enum result record_state_put(struct txn *txn, const struct record_state *state);
 /* The digest too: a dump being installed. */
 enum result record_state_install(struct txn *txn, const struct record_state *state);
+/* The digest alone. */
+enum result record_digest(struct txn *txn, uint64_t *ret_digest);
 /* One stored record's share of the digest (key and value as in ENV_RECORDS). */
 uint64_t record_digest_of(struct slice key, struct slice stored);
 

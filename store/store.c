@@ -11,6 +11,7 @@
  *
  * The price: an answer of APPLY goes out before this node's own disk has it. It
  * is committed by a quorum's disks, and this one runs it again after a crash. */
+#include "store/digests.h"
 #include "store/dump.h"
 #include "store/meta.h"
 #include "store/records.h"
@@ -47,6 +48,7 @@ struct store {
     uint64_t held_sequence; /* last job in held's transaction */
     uint64_t applied, revision;
     struct buffer scratch;
+    struct digests digests;
 
     /* Written by the stepping thread, read by any. */
     _Atomic uint64_t durable, visible, visible_revision;
@@ -77,6 +79,7 @@ enum result store_open(const struct store_options *options, struct store **ret_s
     list_init(&store->batch);
     list_init(&store->held);
     buffer_init(&store->scratch, 0);
+    digests_init(&store->digests);
 
     enum result result = env_begin_read(options->env, &txn);
     if (result == GW_OK) {
@@ -90,6 +93,7 @@ enum result store_open(const struct store_options *options, struct store **ret_s
     }
     store->applied = state.applied;
     store->revision = state.revision;
+    digests_reset(&store->digests, state.applied, state.digest);
     atomic_store(&store->visible, state.applied);
     atomic_store(&store->visible_revision, state.revision);
     *ret_store = store;
@@ -103,6 +107,7 @@ void store_close(struct store *store)
     store_stop(store);
     txn_abort(store->txn);
     buffer_deinit(&store->scratch);
+    digests_deinit(&store->digests);
     pthread_cond_destroy(&store->pushed);
     pthread_mutex_destroy(&store->lock);
     free(store);
@@ -146,6 +151,11 @@ uint64_t store_visible(const struct store *store)
 uint64_t store_revision(const struct store *store)
 {
     return atomic_load(&store->visible_revision);
+}
+
+bool store_digest_at(struct store *store, uint64_t index, uint64_t *ret_digest)
+{
+    return index <= store_visible(store) && digests_at(&store->digests, index, ret_digest);
 }
 
 bool store_is_halted(const struct store *store)
@@ -212,14 +222,18 @@ static enum result run_append(struct store *store, struct store_job *job)
 static enum result run_apply(struct store *store, struct store_job *job)
 {
     enum result result;
+    uint64_t digest;
 
     job->answer = (struct store_answer){.result = GW_OK, .revision = store->revision};
     if (job->index <= store->applied)
         return GW_OK; /* in the state already: a dump reached further */
     result = store->options.apply(store->options.owner, store->txn, job->index, job->bytes,
                                   &job->answer);
+    if (result == GW_OK)
+        result = record_digest(store->txn, &digest);
     if (result != GW_OK)
         return result;
+    digests_add(&store->digests, job->index, digest);
     store->applied = job->index;
     store->revision = job->answer.revision;
     if (job->answer.configuration)
@@ -278,6 +292,8 @@ static enum result run_install(struct store *store, struct store_job *job)
     if (result == GW_OK)
         result = record_state_get(store->txn, &state);
     if (result == GW_OK) {
+        if (state.applied > store->applied)
+            digests_reset(&store->digests, state.applied, state.digest);
         store->applied = state.applied;
         store->revision = state.revision;
         job->answer.revision = state.revision;

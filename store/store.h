@@ -112,6 +112,8 @@ uint64_t store_durable(const struct store *store); /* sequence */
 /* The last index, and the revision, committed to the env: what readers see. */
 uint64_t store_visible(const struct store *store);
 uint64_t store_revision(const struct store *store);
+/* Any thread: the digest of the state as of a visible index among the last DIGESTS_KEPT. */
+bool store_digest_at(struct store *store, uint64_t index, uint64_t *ret_digest);
 /* An I/O error happened: nothing more is written, jobs complete with GW_HALTED. */
 bool store_is_halted(const struct store *store);
 /* Why: GW_DISK_LOW, once there is room a store opened over the same env goes on

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "net/listener.h"
 #include "node/control/credentials.h"
+#include "node/control/quarantine.h"
 
 #include <stdio.h>
 
@@ -18,6 +19,7 @@ struct admin_route {
     const char *method;
     const char *path; /* parts; "*" takes any */
     request_fn run;
+    bool is_safe; /* changes nothing, or moves leadership: also in quarantine */
 };
 
 static const struct admin_route routes[] = {
@@ -35,15 +37,15 @@ static const struct admin_route routes[] = {
     {"DELETE", "v1/cluster/members/*", membership_remove},
     {"PATCH", "v1/cluster/members/*", membership_role},
     {"GET", "v1/cluster/leader", cluster_leader},
-    {"POST", "v1/cluster/transfer", membership_transfer},
+    {"POST", "v1/cluster/transfer", membership_transfer, true},
     {"POST", "v1/cluster/tokens", tokens_create},
     {"GET", "v1/cluster/tokens", tokens_list},
     {"DELETE", "v1/cluster/tokens/*", tokens_revoke},
     {"GET", "v1/cluster/certs", certs_list},
     {"POST", "v1/cluster/certs/rotate", certs_rotate},
-    {"POST", "v1/cluster/keys/export", keys_export},
+    {"POST", "v1/cluster/keys/export", keys_export, true},
     {"GET", "v1/snapshot", backup_get},
-    {"POST", "v1/explain", explain_post},
+    {"POST", "v1/explain", explain_post, true},
     {"GET", "v1/ready", cluster_ready},
     {"GET", "v1/version", cluster_version},
 };
@@ -78,7 +80,9 @@ void admin_route(struct request *request)
         }
         request->allow[0] = '\0';
         request->route = &routes[i];
-        routes[i].run(request);
+        if (routes[i].is_safe || slice_equal(request->method, SLICE("GET")) ||
+            quarantine_admits(request))
+            routes[i].run(request);
         return;
     }
     if (used != 0)

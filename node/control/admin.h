@@ -72,6 +72,9 @@ struct member_line {
     bool was_seen;
     bool is_voter;
     bool is_halted, is_low; /* its disk; as its status said last */
+    bool is_quarantined;    /* the same */
+    bool has_digest;        /* of its state at `visible` */
+    uint64_t digest;
 };
 struct member_list {
     struct member_line lines[MEMBER_PEERS];

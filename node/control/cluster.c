@@ -1,6 +1,7 @@
 /* /v1/cluster: who is there and who leads, told by any node from its own view,
  * also without a quorum. */
 #include "node/control/admin.h"
+#include "node/control/quarantine.h"
 #include "pki/base64.h"
 
 static void emit_leader(struct emit *emit, const struct control *control)
@@ -24,6 +25,7 @@ static bool is_stale(const struct control *control)
 static void reply(struct request *request)
 {
     request->is_stale = is_stale(request->control);
+    request->quarantined = quarantine_names(request);
     request_reply(request, 200, buffer_slice(&request->out));
 }
 

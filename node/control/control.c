@@ -6,6 +6,7 @@
 #include "model/wire.h"
 #include "node/control/authority.h"
 #include "node/control/catalog_source.h"
+#include "node/control/quarantine.h"
 #include "node/control/request.h"
 #include "node/control/schedule.h"
 #include "node/control/upkeep.h"
@@ -71,7 +72,8 @@ bool control_call(struct control *control, enum member_call_type type, struct sl
         control_call_free(call);
         return false;
     }
-    if (!disk_refuses(control, &call->member))
+    if (!quarantine_refuses(control, &call->member) &&
+        !disk_refuses(control, &call->member))
         member_post(control->member, &call->member);
     return true;
 }
@@ -282,6 +284,7 @@ static void on_tick(uv_timer_t *timer)
         self_tell_record(control);
         backup_tick(control, now_ms);
         watch_tick(control, now_ms);
+        quarantine_tick(control, now_ms);
         schedule_tick(control->schedule, now_ms);
     }
     if (turn % (CONTROL_REDIAL_MS / TICK_MS) == 0)
@@ -312,7 +315,7 @@ static void hook_post(void *owner, struct member_call *call)
     struct control *control = owner;
 
     if (control->member != NULL) {
-        if (!disk_refuses(control, call))
+        if (!quarantine_refuses(control, call) && !disk_refuses(control, call))
             member_post(control->member, call);
         return;
     }

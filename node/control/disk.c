@@ -27,7 +27,8 @@ static const struct member_line *find_heir(const struct control *control,
     for (size_t i = 0; i < list->count; i++) {
         const struct member_line *line = &list->lines[i];
         if (line->is_voter && line->is_reachable && line->has_status && !line->is_low &&
-            !line->is_halted && line->id != control->options.identity.node_id &&
+            !line->is_halted && !line->is_quarantined &&
+            line->id != control->options.identity.node_id &&
             (heir == NULL || line->lag < heir->lag))
             heir = line;
     }

@@ -250,6 +250,25 @@ static void update_credentials(struct control *control)
     buffer_deinit(&labels);
 }
 
+static void update_sameness(struct control *control)
+{
+    const struct sameness *sameness = &control->sameness;
+    const struct slice none = {0};
+
+    set(control, "gw_member_quarantined",
+        "1 while this node's state is not that of the majority: no writes, no leading.",
+        none, sameness->is_quarantined);
+    set(control, "gw_state_split",
+        "1 while states differ and no majority of the voters is one.", none,
+        sameness->is_split);
+    set(control, "gw_apply_lagging",
+        "1 while something was committed over 5 s ago and is not visible here.", none,
+        sameness->is_lagging);
+    total(control, "gw_admin_writes_quarantined_total",
+          "Writes refused since this node is quarantined.", none,
+          control->quarantine_refused);
+}
+
 static void update_watches(struct control *control)
 {
     const struct watches *watches = &control->watches;
@@ -313,4 +332,5 @@ void gauges_update(struct control *control)
     update_backups(control);
     update_credentials(control);
     update_watches(control);
+    update_sameness(control);
 }

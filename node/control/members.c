@@ -23,6 +23,16 @@ static const struct replica_server *server_of(const struct member_view *view, ui
     return NULL;
 }
 
+static bool read_digest(struct wire *wire, struct member_line *line)
+{
+    struct slice text;
+
+    if (!wire_read_string(wire, &text))
+        return false;
+    line->has_digest = slice_parse_hex(text, &line->digest);
+    return true;
+}
+
 /* Numbers of a peer's status blob; what is unknown is skipped. */
 static bool read_status(struct slice blob, struct member_line *line)
 {
@@ -43,6 +53,10 @@ static bool read_status(struct slice blob, struct member_line *line)
             ok = wire_read_u64(&wire, &line->visible);
         else if (slice_equal(key, SLICE("halted")))
             ok = wire_read_bool(&wire, &line->is_halted);
+        else if (slice_equal(key, SLICE("digest")))
+            ok = read_digest(&wire, line);
+        else if (slice_equal(key, SLICE("quarantined")))
+            ok = wire_read_bool(&wire, &line->is_quarantined);
         else if (slice_equal(key, SLICE("low")))
             ok = wire_read_bool(&wire, &line->is_low);
         else
@@ -79,6 +93,7 @@ static void fill(const struct control *control, uint64_t id, const struct node_e
         line->visible = control->visible_index;
         line->is_halted = control->is_halted;
         line->is_low = control->disk.is_low;
+        line->is_quarantined = control->sameness.is_quarantined;
     } else {
         const struct member_peer *peer = peer_of(view, id);
         uint64_t now_ms = control_now_ms(control);
@@ -112,13 +127,14 @@ void members_gather(const struct control *control, struct member_list *ret_list)
             fill(control, id, NULL, &list->lines[list->count++]);
     }
 
-    bool ails = false;
+    bool ails = control->sameness.is_split;
     for (size_t i = 0; i < list->count; i++) {
         const struct member_line *line = &list->lines[i];
         if (line->has_status && line->visible > furthest)
             furthest = line->visible;
         list->reachable += line->is_reachable;
-        ails |= line->is_reachable && (line->is_halted || line->is_low);
+        ails |=
+            line->is_reachable && (line->is_halted || line->is_low || line->is_quarantined);
         if (!line->is_voter)
             continue;
         list->voters++;

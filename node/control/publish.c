@@ -330,6 +330,9 @@ void publish_start(struct control *control)
 
     if (control->visible == NULL || !control->has_side)
         return;
+    /* A wrong state is not served: what was before is, until it is right again. */
+    if (control->sameness.is_quarantined)
+        return;
     if (publish->compiling == NULL && publish->current != NULL && !publish->has_wanted &&
         snapshot_revision(publish->current) >= control->visible->catalog.revision)
         return;

@@ -255,6 +255,9 @@ static void reply_typed(struct request *request, unsigned status, const char *ty
             (struct http_field){SLICE("allow"), slice_from_string(request->allow)};
     if (request->laggards.size != 0)
         fields[count++] = (struct http_field){SLICE("gw-laggards"), request->laggards};
+    if (request->quarantined.size != 0)
+        fields[count++] =
+            (struct http_field){SLICE("gw-quarantined"), request->quarantined};
     if (request->is_stale) {
         snprintf(lag_text, sizeof lag_text, "%llums",
                  (unsigned long long)control_lag_ms(control));

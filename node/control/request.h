@@ -59,7 +59,8 @@ struct request {
     struct slice wait_region; /* empty: all */
     uint64_t *awaited;        /* node ids, in the arena */
     size_t awaited_count;
-    struct slice laggards; /* names, for the answer's header; empty: none */
+    struct slice laggards;    /* names, for the answer's header; empty: none */
+    struct slice quarantined; /* the same */
 };
 
 /* From the HTTP server. */

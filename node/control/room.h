@@ -10,6 +10,7 @@
 #include "node/control/watch.h"
 #include "pki/seal.h"
 #include "raft/member.h"
+#include "raft/sameness.h"
 #include "store/meta.h"
 
 #define CONTROL_BODY_MAX   (16u << 20)
@@ -109,6 +110,8 @@ struct control {
     struct list_link backup_streams; /* snapshots on their way to a client */
     unsigned backup_stream_count;
     struct watches watches;
+    struct sameness sameness; /* of this node's state and the others' */
+    uint64_t quarantine_refused;
     struct schedule *schedule; /* of backups; NULL: none */
     struct credentials *credentials;
     struct upkeep *upkeep;

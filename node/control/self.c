@@ -103,7 +103,7 @@ void control_status_send(struct control *control)
     snprintf(digest, sizeof digest, "%016llx",
              (unsigned long long)control->nodes.state.digest);
     buffer_init(&blob, 16384);
-    pack_map(&blob, 12);
+    pack_map(&blob, 13);
     pack_text(&blob, SLICE("name"));
     pack_text(&blob, slice_from_string(control->options.identity.name));
     pack_text(&blob, SLICE("region"));
@@ -128,6 +128,8 @@ void control_status_send(struct control *control)
     pack_bool(&blob, control->is_halted);
     pack_text(&blob, SLICE("low"));
     pack_bool(&blob, control->disk.is_low);
+    pack_text(&blob, SLICE("quarantined"));
+    pack_bool(&blob, control->sameness.is_quarantined);
     if (!blob.failed)
         member_status_set(control->member, buffer_slice(&blob));
     buffer_deinit(&blob);

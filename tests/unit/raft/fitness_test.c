@@ -126,6 +126,25 @@ static void a_low_disk_makes_slow_and_no_more(void **state)
     assert_int_equal(fitness_next(&fitness, &news, 1200).handicap, 1);
 }
 
+static void who_is_quarantined_gives_leadership_on_until_it_is_not(void **state)
+{
+    struct fitness fitness = {0};
+    struct fitness_news news = {
+        .is_leader = true, .is_quarantined = true, .election_ms = 300};
+
+    (void)state;
+    struct fitness_advice advice = fitness_next(&fitness, &news, 1000);
+    assert_true(advice.hand_over);
+    assert_string_equal(advice.why, "its state is wrong");
+    assert_false(fitness_next(&fitness, &news, 1100).hand_over); /* under way */
+    assert_true(fitness_next(&fitness, &news, 1500).hand_over);
+    news.transfers = 1;
+    news.is_leader = false;
+    assert_int_equal(fitness_next(&fitness, &news, 1600).handicap, FITNESS_HANDICAP);
+    news.is_quarantined = false;
+    assert_int_equal(fitness_next(&fitness, &news, 1700).handicap, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +156,7 @@ int main(void)
         cmocka_unit_test(what_is_given_away_is_no_loss),
         cmocka_unit_test(a_low_disk_makes_slow_and_no_more),
         cmocka_unit_test(a_node_that_stops_hands_over_until_it_is_done),
+        cmocka_unit_test(who_is_quarantined_gives_leadership_on_until_it_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
