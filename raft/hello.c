@@ -13,10 +13,10 @@ const struct frame_limits peer_limits_consensus = {
         [PEER_STATUS] = 32u << 10,
         [PEER_PING] = 1,
     }};
-/* A dump is one Raft message for now, so the bulk link must take the whole of it. */
+/* The largest Raft message has one entry, of 8 MiB and what goes with it. */
 const struct frame_limits peer_limits_bulk = {.max = {
                                                   [PEER_HELLO] = 4096,
-                                                  [PEER_RAFT] = 512u << 20,
+                                                  [PEER_RAFT] = 16u << 20,
                                                   [PEER_FORWARD] = (20u << 20) + 64,
                                                   [PEER_REPLY] = (20u << 20) + 64,
                                                   [PEER_STATUS] = 32u << 10,

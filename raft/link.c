@@ -208,8 +208,9 @@ static enum result start(struct link *link, enum result result, struct link **re
     return GW_OK;
 }
 
-/* A dump may wait whole; what bounds Raft's messages is LINK_QUEUE_BYTES in link_send. */
-#define WRITE_LIMIT ((size_t)600 << 20)
+/* What bounds Raft's messages is LINK_QUEUE_BYTES in link_send; forwarded requests and
+ * their answers are up to 20 MiB each. */
+#define WRITE_LIMIT ((size_t)96 << 20)
 
 enum result link_accept(struct loop *loop, int fd, struct tls_context *tls,
                         const struct hello *ours, const struct link_events *events,

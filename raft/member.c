@@ -378,6 +378,7 @@ enum result member_open(const struct member_options *options, struct member **re
 
     if (member == NULL)
         return error_set(err, GW_NO_MEMORY, "open the member");
+    list_init(&member->dumps);
     member->id = options->id;
     member->env = options->env;
     member->control = options->control;
@@ -389,12 +390,19 @@ enum result member_open(const struct member_options *options, struct member **re
     member->life = options->life;
     member_formers_take(member, options);
     err->code = GW_OK;
+    member->data_dir = strdup(options->data_dir);
+    if (member->data_dir == NULL) {
+        free(member);
+        return error_set(err, GW_NO_MEMORY, "open the member");
+    }
     if (uv_loop_init(&member->uv) != 0) {
+        free(member->data_dir);
         free(member);
         return error_set(err, GW_FAILED, "open the member's loop");
     }
     if (loop_open(&member->loop, &member->uv, err) != GW_OK) {
         uv_loop_close(&member->uv);
+        free(member->data_dir);
         free(member);
         return err->code;
     }
@@ -444,5 +452,6 @@ void member_close(struct member *member)
         peers_deinit(&member->peers);
     store_close(member->store);
     uv_loop_close(&member->uv);
+    free(member->data_dir);
     free(member);
 }

@@ -1,12 +1,6 @@
-/* What comes to the member: the replica's wishes (send this, build a dump) and the
- * links' frames (messages, forwarded requests, joiners, status).
- *
- * A dump is built on libuv's pool from a read transaction, so that a large state
- * delays no heartbeat. */
+/* What comes to the member: the replica's wishes (send this, answer that) and the
+ * links' frames (messages, forwarded requests, joiners, status). */
 #include "raft/member_inner.h"
-
-#include "base/log.h"
-#include "store/dump.h"
 
 #include <stdlib.h>
 
@@ -31,59 +25,6 @@ static void replica_changed(void *owner)
     struct member *member = owner;
 
     member->view_wanted = true;
-}
-
-/* A dump for one peer, built on the pool from a read transaction. */
-struct dump_work {
-    uv_work_t work;
-    struct member *member;
-    uint64_t to;
-    struct buffer dump;
-    enum result result;
-};
-
-static void dump_build_on_pool(uv_work_t *work)
-{
-    struct dump_work *job = container_of(work, struct dump_work, work);
-
-    job->result = dump_build(job->member->env, &job->dump);
-}
-
-static void dump_built(uv_work_t *work, int status)
-{
-    struct dump_work *job = container_of(work, struct dump_work, work);
-    struct member *member = job->member;
-
-    member->dumps_under_way--;
-    if (status != 0 || job->result != GW_OK)
-        log_event(LOG_WARN, "member", "dump failed", LOG_U64("peer", job->to),
-                  LOG_STR("why", result_text(job->result)));
-    if (!member->is_closing) {
-        /* An empty dump tells the replica that there will be none. */
-        replica_dump_ready(member->replica, job->to,
-                           job->result == GW_OK ? buffer_slice(&job->dump)
-                                                : slice_of("", 0));
-        member_settle(member);
-    }
-    buffer_deinit(&job->dump);
-    free(job);
-}
-
-static void replica_wants_dump(void *owner, uint64_t to)
-{
-    struct member *member = owner;
-    struct dump_work *job = calloc(1, sizeof *job);
-
-    if (job == NULL)
-        return;
-    job->member = member;
-    job->to = to;
-    buffer_init(&job->dump, (size_t)512 << 20);
-    if (uv_queue_work(&member->uv, &job->work, dump_build_on_pool, dump_built) != 0) {
-        free(job);
-        return;
-    }
-    member->dumps_under_way++;
 }
 
 /* ---- what the links bring ---- */
@@ -155,9 +96,10 @@ static void link_changed(void *owner, uint64_t peer, enum peer_class class, bool
 {
     struct member *member = owner;
 
-    if (class == PEER_CONSENSUS)
-        replica_link(member->replica, peer, up);
-    else if (!up)
+    if (class == PEER_CONSENSUS || up)
+        replica_link(member->replica, peer,
+                     peer_is_connected(peers_find(&member->peers, peer)));
+    else
         calls_link_down(&member->calls, peer);
     member->view_wanted = true;
     calls_retry(&member->calls);
@@ -179,5 +121,5 @@ void member_replica_options(struct member *member, struct replica_options *optio
     options->send = replica_sends;
     options->reply = replica_replies;
     options->changed = replica_changed;
-    options->dump_wanted = replica_wants_dump;
+    member_dump_options(options);
 }

@@ -37,9 +37,11 @@ struct member {
     uint64_t id;
     uint64_t peers_at_ms, roster_at_ms, pace_at_ms, view_at_ms;
     uint64_t visible_told;
-    unsigned dumps_under_way;
     uint64_t life;
     bool is_disk_low;
+    char *data_dir;         /* owned */
+    struct list_link dumps; /* dump_work */
+    uint64_t dumps_refused_told, dumps_damaged_told, dump_told_ms;
     bool view_wanted, is_stopping, is_quarantined, has_thread, has_peers, is_closing,
         is_halted;
     _Atomic uint64_t turned_ms;
@@ -54,6 +56,11 @@ void member_shape_tick(struct member *member, uint64_t now_ms);
 /* member_former.c: greets those a recovery left behind, every ten seconds. */
 void member_formers_take(struct member *member, const struct member_options *options);
 void member_formers_tick(struct member *member, uint64_t now_ms);
+
+/* member_dump.c: dumps for peers, made and read on libuv's pool. */
+void member_dump_options(struct replica_options *options);
+/* What an operator should know of a dump that comes to this node. */
+void member_dump_tell(struct member *member);
 
 /* member_ears.c: what the replica asks for, and what the links bring. `owner` is the
  * member. */

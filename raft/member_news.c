@@ -68,6 +68,7 @@ static void post_visible(struct member *member)
 void member_settle(struct member *member)
 {
     post_visible(member);
+    member_dump_tell(member);
     if (member->view_wanted)
         post_view(member, instant_monotonic_ms());
     if (store_is_halted(member->store) && !member->is_halted) {

@@ -113,7 +113,7 @@ static void forget_strangers(struct replica *replica)
             i++;
             continue;
         }
-        peer_end_transfer(peer);
+        dump_end(replica, peer, false);
         gather_drop(peer);
         free(peer);
         replica->peers[i] = replica->peers[--replica->peer_count];
@@ -308,7 +308,7 @@ static void begin_leading(struct replica *replica)
     replica->counters.elections++;
     for (unsigned i = 0; i < replica->peer_count; i++) {
         struct peer *peer = replica->peers[i];
-        peer_end_transfer(peer);
+        dump_end(replica, peer, false);
         peer->acked_round = 0;
         peer->told_commit = 0;
         /* They have just voted for us, or some of them have. */
@@ -320,7 +320,7 @@ static void end_leading(struct replica *replica)
 {
     replica->is_leader = replica->is_ready = false;
     for (unsigned i = 0; i < replica->peer_count; i++)
-        peer_end_transfer(replica->peers[i]);
+        dump_end(replica, replica->peers[i], false);
     fail_waiting(replica, GW_NOT_LEADER);
     read_fail_all(replica, GW_NOT_LEADER);
 }
@@ -421,7 +421,7 @@ void replica_tick(struct replica *replica, uint64_t now_ms)
         return;
     replica_set_now(replica, now_ms);
     forgive_stall(replica);
-    send_expire_transfers(replica);
+    dump_tick(replica);
     /* A leader sends with it; who follows only looks at its timer, and the finer the
      * sooner a dead leader is noticed. */
     unsigned every = is_leading(replica) ? replica->options.heartbeat_ms : 0;
@@ -487,8 +487,8 @@ void replica_link(struct replica *replica, uint64_t id, bool up)
     if (peer == NULL)
         return;
     peer->is_up = up;
-    if (!up)
-        peer_end_transfer(peer);
+    if (up) /* a dump under way goes on from where it was */
+        dump_link_up(replica, peer);
 }
 
 /* What was handed to the core may yet come true. */
@@ -664,9 +664,10 @@ void replica_close(struct replica *replica)
     if (replica->has_held)
         wire_free(&replica->held);
     raft_configuration_close(&replica->label.conf);
+    stage_installed(replica); /* lets go of what it holds */
     log_bytes_deinit(&replica->log_bytes);
     for (unsigned i = 0; i < replica->peer_count; i++) {
-        peer_end_transfer(replica->peers[i]);
+        dump_end(replica, replica->peers[i], false);
         free(replica->peers[i]);
     }
     free(replica);

@@ -11,6 +11,7 @@
 #define GW_RAFT_REPLICA_H
 
 #include "base/rng.h"
+#include "store/dump_source.h"
 #include "store/store.h"
 
 struct replica;
@@ -67,7 +68,8 @@ struct replica_options {
     unsigned snapshot_trailing;  /* entries kept behind one; 1,024 */
     uint64_t snapshot_bytes;     /* of log between snapshots; 16 MiB */
     uint64_t trailing_bytes;     /* of log kept behind one, one entry at least; 8 MiB */
-    unsigned transfer_ms; /* a dump not taken in by then is sent again; 0: 30 elections */
+    unsigned
+        transfer_ms; /* a dump that does not get on so long is given up; 0: 30 elections */
     struct rng rng;
     unsigned guards_off;
     /* The owner calls replica_flush after whatever it does, before it waits: so what is
@@ -81,15 +83,19 @@ struct replica_options {
     replica_reply_fn reply;
     /* Leader, term, role or configuration changed. */
     void (*changed)(void *owner);
-    /* A lagging peer needs a dump: build it off-thread from a read transaction, then call
-     * replica_dump_ready with it. The simulator builds it at once. */
+    /* A lagging peer needs a dump: make it off-thread (store/dump_source.h), then call
+     * replica_dump_ready. */
     void (*dump_wanted)(void *owner, uint64_t to);
+    /* A piece of it: read it off-thread, then call replica_dump_piece. One at a time. */
+    void (*dump_read)(void *owner, uint64_t to, uint64_t number);
+    /* It is not needed any more; nothing shall come of what is under way for it. */
+    void (*dump_over)(void *owner, uint64_t to);
 };
 
-/* Callbacks run inside calls, never during replica_open. `send` and `dump_wanted`
- * may run while libraft is at work: from inside those two only replica_link,
- * replica_dump_ready, replica_view and replica_counters may be called. `reply`
- * and `changed` may call anything but replica_close. */
+/* Callbacks run inside calls, never during replica_open. `send` and `dump_*`
+ * may run while libraft is at work: from inside those only replica_link,
+ * replica_dump_ready, replica_dump_piece, replica_view and replica_counters may be called.
+ * `reply` and `changed` may call anything but replica_close. */
 enum result replica_open(const struct replica_options *options,
                          struct replica **ret_replica, struct error *err);
 /* Ends what is pending: GW_UNKNOWN_OUTCOME or GW_CLOSED. The store's thread must
@@ -110,7 +116,11 @@ void replica_completed(struct replica *replica, uint64_t now_ms);
 void replica_flush(struct replica *replica);
 /* The link to a peer went down or came up. */
 void replica_link(struct replica *replica, uint64_t peer, bool up);
-void replica_dump_ready(struct replica *replica, uint64_t to, struct slice dump);
+/* NULL: there will be none. */
+void replica_dump_ready(struct replica *replica, uint64_t to,
+                        const struct dump_about *about);
+void replica_dump_piece(struct replica *replica, uint64_t to,
+                        const struct dump_piece *piece);
 
 /* Leader only, else GW_NOT_LEADER at once and no reply; GW_NO_QUORUM when nobody answered
  * for two election timeouts. `command` is an encoded command, envelope and body
@@ -162,7 +172,9 @@ struct replica_counters {        /* all only ever rise */
     uint64_t dropped;            /* messages beyond what may wait for a peer or the disk */
     uint64_t compacted_by_bytes; /* snapshots that the log's bytes asked for */
     uint64_t messages_in, messages_out, malformed, gated, transfers, dumps_sent,
-        dumps_installed, snapshots_taken, guard_hits[GUARD_COUNT], proposals, elections;
+        dumps_installed, dump_pieces_sent, dump_pieces_received, dump_bytes_sent,
+        dump_bytes_received, dump_resumes, dump_aborts, dumps_damaged, dumps_refused,
+        snapshots_taken, guard_hits[GUARD_COUNT], proposals, elections;
 };
 const struct replica_counters *replica_counters(const struct replica *replica);
 

@@ -10,6 +10,10 @@
  * it might have got entries. */
 #include "raft/replica_inner.h"
 
+#define TRAILING_STRETCH 3
+
+#define TRAILING_STRETCH 3
+
 static bool is_long(const struct replica *replica, uint64_t applied)
 {
     return log_bytes_between(&replica->log_bytes, replica->label.index, applied) >=
@@ -24,13 +28,53 @@ void compact_mind(struct replica *replica, uint64_t applied)
                                 is_long(replica, applied) ? 1 : (unsigned)threshold);
 }
 
+/* The last entry that the log may go without, for a peer that is sent a dump, or was and
+ * has not caught up since; 0: it may go without any. The one that the peer has last is not
+ * among them: entries are sent with the term of the one before. */
+static uint64_t needs_from(const struct replica *replica, struct peer *peer)
+{
+    raft_index match;
+
+    if (peer->transfer != 0)
+        return peer->transfer - 1;
+    if (peer->caught_up == 0)
+        return 0;
+    if (raft_match_index(&replica->raft, peer->id, &match) != 0 ||
+        match >= peer->caught_up) {
+        peer->caught_up = 0;
+        return 0;
+    }
+    return match > 0 ? match - 1 : 0;
+}
+
+/* Without what came behind it, a dump is followed by another one. So that is kept too,
+ * within bounds: on a slow link with many writes a dump may never be new enough, and
+ * memory comes first. */
+static unsigned kept_for_dumps(const struct replica *replica, uint64_t index)
+{
+    uint64_t bytes = TRAILING_STRETCH * replica->options.trailing_bytes;
+    uint64_t kept = 0;
+
+    for (unsigned i = 0; is_leading(replica) && i < replica->peer_count; i++) {
+        uint64_t from = needs_from(replica, replica->peers[i]);
+
+        if (from != 0 && from < index && index - from > kept &&
+            log_bytes_between(&replica->log_bytes, from, index) <= bytes)
+            kept = index - from;
+    }
+    return (unsigned)kept;
+}
+
 void compact_begin(struct replica *replica)
 {
     uint64_t index = raft_commit_index(&replica->raft);
-    unsigned most = replica->options.snapshot_trailing;
     unsigned kept =
-        log_bytes_fit(&replica->log_bytes, index, replica->options.trailing_bytes, most);
+        log_bytes_fit(&replica->log_bytes, index, replica->options.trailing_bytes,
+                      replica->options.snapshot_trailing);
+    unsigned for_dumps = kept_for_dumps(replica, index);
 
+    if (kept < for_dumps)
+        kept = for_dumps;
     if (index - replica->label.index < replica->options.snapshot_threshold)
         replica->counters.compacted_by_bytes++;
     /* One at least: none would make it an install. */

@@ -4,7 +4,9 @@
  *   replica_receive.c messages in
  *   replica_io.c     struct raft_io and raft_fsm over the store's queue
  *   replica_compact.c the log and what is in flight, bounded by bytes
- *   replica_send.c   messages out: outbox, heartbeats, transfers of dumps
+ *   replica_send.c   messages out: outbox, heartbeats
+ *   replica_dump.c   dumps out, piece by piece
+ *   replica_stage.c  dumps in, piece by piece
  *   replica_gather.c small messages that go together
  *   replica_read.c   linearizable reads by rounds of heartbeats
  *   replica_change.c membership and leadership transfer
@@ -17,6 +19,7 @@
 #include "raft/log_bytes.h"
 #include "raft/replica.h"
 #include "raft/wire.h"
+#include "raft/wire_dump.h"
 
 #include <raft.h>
 
@@ -29,6 +32,7 @@
 #define INFLIGHT_BYTES  (4u << 20)  /* of entries, to one peer */
 #define INFLIGHT_LIMIT  4096        /* entries */
 #define PEERS_LIMIT     64
+#define MARKER_SIZE     8 /* what libraft has instead of a snapshot's data: a dump's id */
 
 /* libraft's, not in its header. The first is called by its uv backend only. */
 void LegacyFireCompletedRequests(struct raft *r);
@@ -51,6 +55,7 @@ struct io_job {
     struct raft_configuration conf; /* snapshot's */
     bool is_take;
     uint64_t asked_ms;
+    uint64_t from; /* STAGE: who sent it */
 };
 
 struct outgoing {
@@ -71,13 +76,32 @@ struct gathered {
     uint64_t result_round;
 };
 
+#define DUMP_WINDOW 8 /* pieces on their way to a peer */
+
+/* A dump on its way to a peer. */
+struct dump_out {
+    bool is_asked, is_ready; /* the owner shall make it, has made it */
+    bool is_reading;         /* the owner reads piece `next` */
+    bool is_pushing;         /* in push_on */
+    bool is_installing;      /* all is there, and libraft's message went out */
+    bool was_installed;      /* … once at least */
+    struct dump_about about;
+    uint64_t acked, next;      /* pieces [acked, next) are on their way */
+    size_t sizes[DUMP_WINDOW]; /* of those, by number */
+    uint64_t got_on_ms;        /* the receiver got further */
+    uint64_t said_ms;          /* either side said something */
+    uint64_t back_ms;          /* last gone back */
+    uint64_t wait_ms;          /* the receiver has no room: not before then */
+};
+
 struct peer {
     uint64_t id;
     char address[24];
     bool is_up;
     uint64_t transfer; /* label index of the dump under way, or 0 */
-    uint64_t transfer_since_ms;
-    bool dump_asked;
+    struct dump_out dump;
+    uint64_t
+        caught_up; /* after a dump: once it has this index it is one like others; or 0 */
     uint64_t install_term, install_last_term, install_conf_index;
     struct slice install_conf; /* owned */
     uint64_t acked_round, heard_ms;
@@ -137,8 +161,13 @@ struct replica {
     bool has_held;
     struct wire_message held; /* InstallSnapshot */
     uint64_t held_from;
-    struct list_link jobs;   /* io_job.outstanding */
-    struct list_link outbox; /* outgoing */
+    unsigned installs_in_flight;       /* of puts_in_flight */
+    struct staging staged;             /* the dump being received, as committed … */
+    uint64_t staging_id, staging_next; /* … and as asked of the store */
+    unsigned staging_pending;
+    struct wire_dump ahead[DUMP_WINDOW]; /* came before its turn, by number; owns bytes */
+    struct list_link jobs;               /* io_job.outstanding */
+    struct list_link outbox;             /* outgoing */
     size_t outbox_bytes;
     struct peer *peers[PEERS_LIMIT];
     unsigned peer_count;
@@ -198,6 +227,7 @@ void compact_window(struct replica *replica);
 
 /* replica_io.c */
 void io_bind(struct replica *replica);
+struct io_job *io_job_new(struct replica *replica, enum store_job_type type);
 void io_complete(struct replica *replica, struct io_job *job);
 void io_cancel_all(struct replica *replica);
 /* Queued; nothing is sent before it is durable. */
@@ -227,9 +257,31 @@ void send_open_gate(struct replica *replica);
 void send_heartbeats(struct replica *replica);
 /* Tells followers of a commit at once. */
 void send_news(struct replica *replica);
-void send_expire_transfers(struct replica *replica);
-void peer_end_transfer(struct peer *peer);
 void send_close(struct replica *replica);
+
+/* replica_dump.c */
+/* What send_from_core does with an InstallSnapshot. */
+void dump_ask(struct replica *replica, struct peer *peer,
+              const struct raft_install_snapshot *args);
+void dump_acked(struct replica *replica, struct peer *peer, const struct wire_dump *ack);
+void dump_link_up(struct replica *replica, struct peer *peer);
+void dump_tick(struct replica *replica);
+/* Also where there is none. */
+void dump_end(struct replica *replica, struct peer *peer, bool is_done);
+
+/* replica_stage.c */
+/* GW_MALFORMED */
+enum result stage_receive(struct replica *replica, struct peer *peer,
+                          const struct wire_dump *piece);
+void stage_complete(struct replica *replica, struct io_job *job);
+/* Whether libraft would install a snapshot of this label. */
+bool stage_is_wanted(const struct replica *replica, uint64_t index, uint64_t term);
+/* If not, the sender is told how far it is. */
+bool stage_is_whole(struct replica *replica, struct peer *peer, uint64_t id);
+void stage_boot(struct replica *replica, const struct staging *staging);
+/* Of a state that we have reached without it. */
+void stage_drop_stale(struct replica *replica);
+void stage_installed(struct replica *replica);
 
 /* replica_read.c */
 void read_progress(struct replica *replica);

@@ -3,23 +3,19 @@
  * Every call pushes a job and returns; nothing waits for a disk, and nothing but
  * running out of memory fails: libraft cannot undo what it did before a call
  * that fails (guard H). The core's snapshot is a label: libraft gets an 8-byte
- * marker where it expects the state, and the dump is attached when the message
- * leaves (replica_send.c). */
+ * marker where it expects the state: the id of a dump that went ahead of its message
+ * (replica_dump.c) and is staged here (replica_stage.c). */
 #include "raft/replica_inner.h"
-
-#include "store/dump.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-#define MARKER_SIZE 8
 
 static struct replica *replica_of(struct raft_io *io)
 {
     return io->impl;
 }
 
-static struct io_job *job_new(struct replica *replica, enum store_job_type type)
+struct io_job *io_job_new(struct replica *replica, enum store_job_type type)
 {
     struct io_job *job = calloc(1, sizeof *job);
 
@@ -147,6 +143,7 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
     replica->log_next = boot.first + boot.entry_count;
     replica->applied_asked = replica->applied_done = boot.applied;
     replica->log_now_ms = boot.now_ms;
+    stage_boot(replica, &boot.staging);
     store_boot_free(&boot);
     return 0;
 }
@@ -178,7 +175,7 @@ static int io_recover(struct raft_io *io, const struct raft_configuration *conf)
 
 void io_vote(struct replica *replica, uint64_t term, uint64_t vote)
 {
-    struct io_job *job = job_new(replica, STORE_VOTE);
+    struct io_job *job = io_job_new(replica, STORE_VOTE);
 
     replica->term = job->job.term = term;
     replica->vote = job->job.vote = vote;
@@ -214,7 +211,7 @@ static int io_append(struct raft_io *io, struct raft_io_append *request,
                      raft_io_append_cb done)
 {
     struct replica *replica = replica_of(io);
-    struct io_job *job = job_new(replica, STORE_APPEND);
+    struct io_job *job = io_job_new(replica, STORE_APPEND);
 
     job->entries = calloc(count, sizeof *job->entries);
     if (job->entries == NULL)
@@ -245,7 +242,7 @@ static int io_truncate(struct raft_io *io, raft_index index)
     /* libraft truncates before every append: mostly there is nothing there. */
     if (index >= replica->log_next)
         return 0;
-    job = job_new(replica, STORE_TRUNCATE);
+    job = io_job_new(replica, STORE_TRUNCATE);
     job->job.index = index;
     replica->log_next = index;
     log_bytes_truncate(&replica->log_bytes, index);
@@ -260,7 +257,7 @@ static int io_snapshot_put(struct raft_io *io, unsigned trailing,
 {
     struct replica *replica = replica_of(io);
     bool is_take = trailing > 0;
-    struct io_job *job = job_new(replica, is_take ? STORE_SNAPSHOT : STORE_INSTALL);
+    struct io_job *job = io_job_new(replica, is_take ? STORE_SNAPSHOT : STORE_INSTALL);
 
     request->cb = done;
     job->put = request;
@@ -277,11 +274,8 @@ static int io_snapshot_put(struct raft_io *io, unsigned trailing,
     if (is_take) {
         replica->counters.snapshots_taken++;
     } else {
-        char *copy = malloc(snapshot->bufs[0].len + 1);
-        if (copy == NULL)
-            abort();
-        memcpy(copy, snapshot->bufs[0].base, snapshot->bufs[0].len);
-        job->job.bytes = slice_of(copy, snapshot->bufs[0].len);
+        memcpy(&job->job.piece.id, snapshot->bufs[0].base, MARKER_SIZE);
+        replica->installs_in_flight++;
         replica->log_next = snapshot->index + 1;
         log_bytes_restart(&replica->log_bytes, replica->log_next);
     }
@@ -329,7 +323,7 @@ static int io_random(struct raft_io *io, int min, int max)
 static int fsm_push(struct raft_fsm *fsm, const struct raft_buffer *buffer, void **result)
 {
     struct replica *replica = fsm->data;
-    struct io_job *job = job_new(replica, STORE_APPLY);
+    struct io_job *job = io_job_new(replica, STORE_APPLY);
     char *copy = malloc(buffer->len + 1);
 
     if (copy == NULL)
@@ -446,6 +440,8 @@ static void complete_put(struct replica *replica, struct io_job *job)
     } else {
         uint64_t visible = store_visible(replica->options.store);
 
+        replica->installs_in_flight--;
+        stage_installed(replica);
         replica->counters.dumps_installed++;
         note_log_time(replica, job->job.answer.now_ms);
         /* The dump applied what we never were asked to apply; a reader who is told an
@@ -454,6 +450,7 @@ static void complete_put(struct replica *replica, struct io_job *job)
             replica->applied_asked = replica->applied_done = visible;
     }
     job->put_cb(job->put, 0);
+    stage_drop_stale(replica);
 }
 
 void io_complete(struct replica *replica, struct io_job *job)
@@ -468,6 +465,9 @@ void io_complete(struct replica *replica, struct io_job *job)
     case STORE_SNAPSHOT:
     case STORE_INSTALL:
         complete_put(replica, job);
+        break;
+    case STORE_STAGE:
+        stage_complete(replica, job);
         break;
     case STORE_TRUNCATE:
     case STORE_VOTE:

@@ -5,8 +5,6 @@
  * not be able to do that), then the guards that look at what comes in. */
 #include "raft/replica_inner.h"
 
-#include "store/dump.h"
-
 /* What libraft would assert, and so end the process, about what a peer says. */
 static bool is_plausible(const struct replica *replica, uint64_t from,
                          const struct wire_message *message)
@@ -202,35 +200,39 @@ static void receive_result(struct replica *replica, struct peer *peer,
             if (filter_transfer(result, peer->transfer, &is_done))
                 guard_hit(replica, GUARD_TRANSFER);
             if (is_done)
-                peer_end_transfer(peer);
+                dump_end(replica, peer, true);
         }
     }
     deliver(replica, peer, &message->raft);
 }
 
-/* The core takes the data with the message. */
+/* The core takes the data with the message: the id of the dump, which is here already
+ * unless the core will see that it needs none. */
 static enum result receive_install(struct replica *replica, struct peer *peer,
                                    struct wire_message *message)
 {
     struct raft_install_snapshot *args = &message->raft.install_snapshot;
-    struct dump_header header;
 
     if (answer_stale(replica, peer, args->term)) {
         wire_free(message);
         return GW_OK;
     }
     if (args->data.base == NULL) {
-        if (dump_check(message->dump, &header) != GW_OK ||
-            header.label.index < args->last_index || !conf_is_sound(header.label.conf) ||
-            (header.label.index == args->last_index &&
-             header.label.term != args->last_term))
-            return GW_MALFORMED;
-        args->data.base = raft_malloc(message->dump.size);
+        if (stage_is_wanted(replica, args->last_index, args->last_term)) {
+            if (!stage_is_whole(replica, peer, message->dump)) {
+                wire_free(message);
+                return GW_OK;
+            }
+            if (replica->staged.index < args->last_index ||
+                (replica->staged.index == args->last_index &&
+                 replica->staged.term != args->last_term))
+                return GW_MALFORMED;
+        }
+        args->data.base = raft_malloc(MARKER_SIZE);
         if (args->data.base == NULL)
             return GW_NO_MEMORY;
-        memcpy(args->data.base, message->dump.data, message->dump.size);
-        args->data.len = message->dump.size;
-        message->dump = (struct slice){"", 0};
+        memcpy(args->data.base, &message->dump, MARKER_SIZE);
+        args->data.len = MARKER_SIZE;
     }
     if (guard_is_on(replica, GUARD_HOLD) && filter_must_hold(replica->puts_in_flight)) {
         guard_hit(replica, GUARD_HOLD);
@@ -244,6 +246,7 @@ static enum result receive_install(struct replica *replica, struct peer *peer,
     if (args->term >= raft_current_term(&replica->raft))
         hear_leader(replica);
     deliver(replica, peer, &message->raft);
+    stage_drop_stale(replica);
     return GW_OK;
 }
 
@@ -258,6 +261,8 @@ void receive_release_held(struct replica *replica)
         return;
     message = replica->held;
     replica->has_held = false;
+    raft_free(message.raft.install_snapshot.data.base); /* to be looked for again */
+    message.raft.install_snapshot.data.base = NULL;
     peer = peer_of(replica, replica->held_from);
     if (peer == NULL || !is_plausible(replica, peer->id, &message) ||
         receive_install(replica, peer, &message) != GW_OK)
@@ -292,6 +297,21 @@ static void receive_request(struct replica *replica, struct peer *peer,
         own->role = role;
 }
 
+static enum result receive_dump(struct replica *replica, struct peer *peer,
+                                struct slice bytes)
+{
+    struct wire_dump message;
+
+    if (!wire_dump_decode(bytes, &message))
+        return GW_MALFORMED;
+    if (peer == NULL || peer->id == replica->raft.id)
+        return GW_OK;
+    if (message.type == WIRE_DUMP_PIECE)
+        return stage_receive(replica, peer, &message);
+    dump_acked(replica, peer, &message);
+    return GW_OK;
+}
+
 enum result replica_receive(struct replica *replica, uint64_t from, struct slice bytes,
                             uint64_t now_ms)
 {
@@ -303,6 +323,13 @@ enum result replica_receive(struct replica *replica, uint64_t from, struct slice
         return GW_OK;
     replica_set_now(replica, now_ms);
     replica->counters.messages_in++;
+    if (wire_is_dump(bytes)) {
+        result = receive_dump(replica, peer, bytes);
+        if (result != GW_OK)
+            replica->counters.malformed++;
+        replica_after(replica);
+        return result;
+    }
     if (!wire_decode(bytes, &message)) {
         replica->counters.malformed++;
         return GW_MALFORMED;

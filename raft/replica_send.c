@@ -4,10 +4,6 @@
  * rest on a vote that the disk does not have. It waits, in order, until the
  * store says so; the loop itself never waits.
  *
- * Dumps: the core's InstallSnapshot holds a marker. The owner builds the dump
- * and gives it back; the message goes out with it, and until the peer has taken
- * it in, the core's impatience is kept away from both (guard F).
- *
  * Own heartbeats keep idle pipelines in PIPELINE and tell followers of a commit
  * at once (guard E); they carry the round number of reads. */
 #include "raft/replica_inner.h"
@@ -137,61 +133,6 @@ static void send_append(struct replica *replica, uint64_t to,
     } while (sent < args->n_entries);
 }
 
-static void ask_dump(struct replica *replica, struct peer *peer,
-                     const struct raft_install_snapshot *args)
-{
-    if (guard_is_on(replica, GUARD_TRANSFER) && peer->transfer != 0) {
-        guard_hit(replica, GUARD_TRANSFER);
-        return;
-    }
-    if (!peer->is_up)
-        return;
-    peer_end_transfer(peer);
-    peer->install_conf = conf_encode(&args->conf);
-    if (peer->install_conf.data == NULL)
-        return;
-    peer->transfer = args->last_index;
-    peer->transfer_since_ms = replica->now_ms;
-    peer->install_term = args->term;
-    peer->install_last_term = args->last_term;
-    peer->install_conf_index = args->conf_index;
-    peer->dump_asked = true;
-    if (replica->is_open)
-        replica->options.dump_wanted(replica->options.owner, peer->id);
-}
-
-void peer_end_transfer(struct peer *peer)
-{
-    peer->transfer = 0;
-    peer->dump_asked = false;
-    free((void *)(uintptr_t)peer->install_conf.data);
-    peer->install_conf = (struct slice){NULL, 0};
-}
-
-void replica_dump_ready(struct replica *replica, uint64_t to, struct slice dump)
-{
-    struct peer *peer = peer_of(replica, to);
-    struct wire_message message = {.raft.type = RAFT_INSTALL_SNAPSHOT, .dump = dump};
-    struct raft_install_snapshot *args = &message.raft.install_snapshot;
-
-    if (peer == NULL || !peer->dump_asked)
-        return;
-    peer->dump_asked = false;
-    if (replica->is_halted || !is_leading(replica) ||
-        raft_current_term(&replica->raft) != peer->install_term || dump.size == 0 ||
-        !conf_decode(peer->install_conf, &args->conf)) {
-        peer_end_transfer(peer);
-        return;
-    }
-    args->term = peer->install_term;
-    args->last_index = peer->transfer;
-    args->last_term = peer->install_last_term;
-    args->conf_index = peer->install_conf_index;
-    replica->counters.dumps_sent++;
-    send_message(replica, to, &message);
-    raft_configuration_close(&args->conf);
-}
-
 static bool is_voter(const struct raft_configuration *conf, uint64_t id)
 {
     const struct raft_server *server = conf_find(conf, id);
@@ -227,7 +168,7 @@ int send_from_core(struct raft_io *io, struct raft_io_send *request,
         return RAFT_NOCONNECTION;
     switch (raft->type) {
     case RAFT_INSTALL_SNAPSHOT:
-        ask_dump(replica, peer, &raft->install_snapshot);
+        dump_ask(replica, peer, &raft->install_snapshot);
         break;
     case RAFT_APPEND_ENTRIES:
         if (may_append(replica, peer, &message.raft.append_entries) &&
@@ -310,15 +251,4 @@ void send_news(struct replica *replica)
     /* Unless entries behind the commit are on their way, and carry it. */
     if (raft_commit_index(raft) == raft_last_index(raft))
         heartbeat_peers(replica, true);
-}
-
-void send_expire_transfers(struct replica *replica)
-{
-    unsigned limit = replica->options.transfer_ms;
-
-    for (unsigned i = 0; i < replica->peer_count; i++) {
-        struct peer *peer = replica->peers[i];
-        if (peer->transfer != 0 && replica->now_ms - peer->transfer_since_ms > limit)
-            peer_end_transfer(peer);
-    }
 }

@@ -105,7 +105,7 @@ bool wire_encode(struct buffer *out, const struct wire_message *message)
         pack_u64(out, raft->install_snapshot.last_term);
         pack_u64(out, raft->install_snapshot.conf_index);
         pack_conf(out, &raft->install_snapshot.conf);
-        pack_bytes(out, message->dump);
+        pack_fixed_u64(out, message->dump);
         break;
     case RAFT_TIMEOUT_NOW:
         pack_u64(out, raft->timeout_now.term);
@@ -196,9 +196,9 @@ static void decode_install(struct unpack *in, struct wire_message *message)
     args->last_term = number(in);
     args->conf_index = number(in);
     struct slice conf = unpack_bytes(in, CONF_LIMIT);
-    message->dump = unpack_bytes(in, SIZE_MAX);
-    if (in->failed || args->term == 0 || args->last_index == 0 || args->last_term == 0 ||
-        args->last_term > args->term || args->conf_index == 0 ||
+    message->dump = unpack_fixed_u64(in);
+    if (in->failed || message->dump == 0 || args->term == 0 || args->last_index == 0 ||
+        args->last_term == 0 || args->last_term > args->term || args->conf_index == 0 ||
         args->conf_index > args->last_index || !conf_decode(conf, &args->conf)) {
         raft_configuration_init(&args->conf);
         in->failed = true;

@@ -19,11 +19,12 @@
 
 struct wire_message {
     struct raft_message raft;
-    uint64_t round;    /* AppendEntries and its result */
-    struct slice dump; /* InstallSnapshot: borrows the bytes; raft.data is left empty */
+    uint64_t round; /* AppendEntries and its result */
+    uint64_t dump;  /* InstallSnapshot: the id of the dump that came before it
+                       (raft/wire_dump.h); raft.data is left empty */
 };
 
-/* Appends. InstallSnapshot takes its data from `dump`. */
+/* Appends. Of InstallSnapshot's data there is only the name, `dump`. */
 bool wire_encode(struct buffer *out, const struct wire_message *message);
 /* An AppendEntries in parts: entries one by one, then the message around them, whose
  * n_entries they are. */

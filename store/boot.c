@@ -66,6 +66,8 @@ enum result store_boot_read(struct txn *txn, struct store_boot *ret_boot, struct
         result = record_state_get(txn, &state);
     if (result == GW_OK)
         result = meta_base_get(txn, &base);
+    if (result == GW_OK)
+        result = staging_get(txn, &boot.staging);
     if (result != GW_OK)
         return error_set(
             err, result,

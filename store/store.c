@@ -69,6 +69,8 @@ enum result store_open(const struct store_options *options, struct store **ret_s
     store->options = *options;
     if (store->options.lazy_us == 0)
         store->options.lazy_us = 5000;
+    if (store->options.stage_spare_bytes == 0)
+        store->options.stage_spare_bytes = 64u << 20;
     pthread_mutex_init(&store->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -260,28 +262,66 @@ static enum result run_snapshot(struct store *store, struct store_job *job)
     return result;
 }
 
+/* A dump takes its room twice while it is installed. To run out of it then would halt the
+ * member; so it is refused while there still is some. */
+static bool has_room(struct store *store, uint64_t rest_bytes)
+{
+    struct env_usage usage;
+    uint64_t wanted = 2 * rest_bytes + store->options.stage_spare_bytes;
+
+    env_usage(store->options.env, &usage);
+    return usage.free_disk_bytes >= wanted &&
+           usage.map_bytes - usage.used_bytes >= 2 * rest_bytes;
+}
+
+static enum result run_stage(struct store *store, struct store_job *job)
+{
+    enum result result;
+
+    store->commit_wanted = true;
+    if (job->piece.id == 0) {
+        job->staging = (struct staging){0};
+        return staging_clear(store->txn);
+    }
+    if (!has_room(store, job->rest_bytes)) {
+        job->outcome = STAGING_FULL;
+        result = staging_get(store->txn, &job->staging);
+        return result == GW_DAMAGED ? staging_clear(store->txn) : result;
+    }
+    job->piece.bytes = job->bytes;
+    return staging_put(store->txn, &job->piece, &job->staging, &job->outcome);
+}
+
 static enum result run_install(struct store *store, struct store_job *job)
 {
-    struct dump_header header;
+    struct staging staging;
     struct record_state state;
     struct store_label label = job->label, recorded;
-    struct buffer conf;
-    enum result result = dump_check(job->bytes, &header);
+    struct dump_header staged;
+    struct buffer staged_conf, recorded_conf;
+    enum result result = staging_get(store->txn, &staging);
 
-    buffer_init(&conf, 0);
-
-    if (result == GW_OK && header.state.applied > store->applied)
-        result = dump_install(store->txn, job->bytes);
+    buffer_init(&staged_conf, 0);
+    buffer_init(&recorded_conf, 0);
+    /* Whoever pushed this has seen it whole. */
+    if (result == GW_OK && (staging.id != job->piece.id || !staging.is_whole))
+        result = GW_DAMAGED;
+    if (result == GW_OK)
+        result = staging_header(store->txn, &staged_conf, &staged);
+    if (result == GW_OK)
+        result = staged.state.applied > store->applied
+                     ? staging_install(store->txn, &staging)
+                     : staging_clear(store->txn);
     /* What the dump holds may reach further than what the core knows it as, and an
      * earlier dump further still; the start must not go behind the state. */
     if (result == GW_OK)
         result = meta_label_get(store->txn, &recorded);
-    if (result == GW_OK && header.label.index > label.index)
-        label = header.label;
+    if (result == GW_OK && staged.label.index > label.index)
+        label = staged.label;
     if (result == GW_OK && recorded.index > label.index) {
-        buffer_append_slice(&conf, recorded.conf); /* borrowed until the next write */
+        buffer_append_slice(&recorded_conf, recorded.conf); /* borrowed until a write */
         label = recorded;
-        label.conf = buffer_slice(&conf);
+        label.conf = buffer_slice(&recorded_conf);
     }
     if (result == GW_OK)
         result = meta_label_put(store->txn, &label);
@@ -300,7 +340,8 @@ static enum result run_install(struct store *store, struct store_job *job)
         job->answer.now_ms = state.now_ms;
         job->answer.configuration = true;
     }
-    buffer_deinit(&conf);
+    buffer_deinit(&staged_conf);
+    buffer_deinit(&recorded_conf);
     return result;
 }
 
@@ -325,6 +366,8 @@ static enum result run(struct store *store, struct store_job *job)
         return run_apply(store, job);
     case STORE_SNAPSHOT:
         return run_snapshot(store, job);
+    case STORE_STAGE:
+        return run_stage(store, job);
     case STORE_INSTALL:
         store->needs_durable = true;
         return run_install(store, job);

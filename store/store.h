@@ -21,6 +21,7 @@
 #include "base/buffer.h"
 #include "base/list.h"
 #include "store/env.h"
+#include "store/staging.h"
 
 /* What libraft calls an entry of type 1, 2, 3: named here so that the store needs
  * no libraft. */
@@ -32,7 +33,8 @@ enum store_job_type {
     STORE_VOTE,     /* term and vote */
     STORE_APPLY,    /* one committed entry → state machine */
     STORE_SNAPSHOT, /* take: record the label, trim the log to `trailing` before it */
-    STORE_INSTALL   /* replace the state by a received dump, clear the log */
+    STORE_STAGE,    /* a piece of a dump that is being received; id 0: drop what there is */
+    STORE_INSTALL   /* replace the state by the staged dump, clear the log */
 };
 
 struct store_entry { /* one log entry, as stored */
@@ -64,12 +66,16 @@ struct store_job {
     uint64_t term, vote;
     const struct store_entry *entries; /* APPEND: borrowed until completed */
     unsigned entry_count;
-    struct slice bytes; /* APPLY: entry, INSTALL: dump; owned by whoever pushed */
+    struct slice bytes; /* APPLY: entry, STAGE: piece; owned by whoever pushed */
     unsigned trailing;
     struct store_label label;
-    struct store_answer answer; /* APPLY, out */
-    enum result result;         /* out: GW_OK, GW_IO … : then the store is halted */
-    void *owner;                /* the pusher's */
+    struct staging_piece piece; /* STAGE (but for its bytes), INSTALL: the id */
+    uint64_t rest_bytes;    /* STAGE: what is still to come of the dump, this included */
+    struct staging staging; /* STAGE, out: what is there now */
+    enum staging_outcome outcome; /* STAGE, out */
+    struct store_answer answer;   /* APPLY, out */
+    enum result result;           /* out: GW_OK, GW_IO … : then the store is halted */
+    void *owner;                  /* the pusher's */
 };
 
 /* Runs one committed command inside the open write transaction, filling the
@@ -85,6 +91,7 @@ struct store_options {
     void (*wake)(void *owner); /* store thread: jobs completed, or visible moved */
     unsigned lazy_us;          /* how long an apply-only batch may stay open; 5,000 */
     unsigned linger_us;        /* and how long once it changed the configuration */
+    uint64_t stage_spare_bytes; /* of the disk, that a dump leaves free; 64 MiB */
 };
 
 struct store;
@@ -129,6 +136,7 @@ struct store_boot {
     size_t entry_count;
     uint64_t applied, revision;
     uint64_t now_ms; /* log time of the state */
+    struct staging staging;
 };
 /* Everything in the boot is owned by the caller: store_boot_free. */
 enum result store_load(struct store *store, struct store_boot *ret_boot, struct error *err);

@@ -500,6 +500,7 @@ enum result control_start_member(struct control *control, struct error *err)
                                      .peer_advertise = advertise,
                                      .server = server,
                                      .client = client,
+                                     .data_dir = control->options.data_dir,
                                      .epoch = control->epoch.number,
                                      .lineage = control->epoch.lineage,
                                      .env = control->env,

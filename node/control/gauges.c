@@ -86,6 +86,24 @@ static void update_raft(struct control *control)
           counters->dumps_sent);
     total(control, "gw_raft_dumps_installed_total", "Dumps installed here.", none,
           counters->dumps_installed);
+    total(control, "gw_raft_dump_pieces_sent_total", "Pieces of dumps sent.", none,
+          counters->dump_pieces_sent);
+    total(control, "gw_raft_dump_pieces_received_total", "Pieces of dumps taken in.", none,
+          counters->dump_pieces_received);
+    total(control, "gw_raft_dump_bytes_sent_total", "Bytes of dumps sent.", none,
+          counters->dump_bytes_sent);
+    total(control, "gw_raft_dump_bytes_received_total", "Bytes of dumps taken in.", none,
+          counters->dump_bytes_received);
+    total(control, "gw_raft_dump_resumes_total",
+          "Times a dump under way went on from what its receiver had.", none,
+          counters->dump_resumes);
+    total(control, "gw_raft_dump_aborts_total", "Dumps given up, sent or received.", none,
+          counters->dump_aborts);
+    total(control, "gw_raft_dumps_damaged_total", "Dumps received that did not check.",
+          none, counters->dumps_damaged);
+    total(control, "gw_raft_dumps_refused_total",
+          "Pieces of dumps refused for want of room on the disk.", none,
+          counters->dumps_refused);
     buffer_deinit(&labels);
 }
 

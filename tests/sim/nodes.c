@@ -1,7 +1,7 @@
 /* Machines: a replica and a store over an env that can crash, their disk and clock. */
 #include "tests/sim/sim.h"
 
-#include "store/dump.h"
+#include "store/dump_source.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,26 +55,81 @@ static void on_changed(void *owner)
     (void)owner; /* node_settle looks for itself */
 }
 
+/* Making a dump and reading its pieces take a while; the pieces are small, so that even
+ * a little state is several of them. */
 static void on_dump_wanted(void *owner, uint64_t to)
 {
     struct sim_node *node = owner, *peer = sim_node_of(node->sim, to);
     struct sim *sim = node->sim;
-    struct buffer dump;
+    struct dump_source_options options = {
+        .env = node->env, .chunk_bytes = 20000, .piece_bytes = 15000};
+    struct error err;
 
     if (peer == NULL)
         return;
-    buffer_init(&dump, 0);
-    if (dump_build(node->env, &dump) != GW_OK)
-        sim_violation(sim, "n%d cannot build a dump", node->slot);
+    dump_source_close(node->dumps[peer->slot]); /* of who was in that slot before */
+    if (dump_source_open(&options, &node->dumps[peer->slot], &err) != GW_OK)
+        sim_violation(sim, "n%d cannot build a dump: %s", node->slot, err.text);
     sim->counts.dumps++;
+    node->dump_lives[peer->slot]++;
     sim_say(sim, "n%d builds a dump for n%d", node->slot, peer->slot);
     sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 500, 20000),
                                      .type = SIM_DUMP,
                                      .node = node->slot,
                                      .from = peer->slot,
                                      .epoch = node->epoch,
-                                     .size = dump.size,
-                                     .bytes = dump.data});
+                                     .number = UINT64_MAX,
+                                     .life = node->dump_lives[peer->slot]});
+}
+
+static void on_dump_read(void *owner, uint64_t to, uint64_t number)
+{
+    struct sim_node *node = owner, *peer = sim_node_of(node->sim, to);
+
+    if (peer == NULL)
+        return; /* gone: the transfer is given up some time */
+    sim_push(node->sim,
+             (struct sim_event){.at_us = node->sim->now_us + sim_between(node->sim, 50, 2000),
+                                .type = SIM_DUMP,
+                                .node = node->slot,
+                                .from = peer->slot,
+                                .epoch = node->epoch,
+                                .number = number,
+                                .life = node->dump_lives[peer->slot]});
+}
+
+/* Also for who has gone from the cluster meanwhile: by its slot as it was then. */
+static void on_dump_over(void *owner, uint64_t to)
+{
+    struct sim_node *node = owner, *peer = sim_node_of(node->sim, to);
+
+    if (peer == NULL)
+        return;
+    dump_source_close(node->dumps[peer->slot]);
+    node->dumps[peer->slot] = NULL;
+}
+
+static void dump_goes_on(struct sim_node *node, const struct sim_event *event)
+{
+    uint64_t to = node->sim->nodes[event->from].id;
+    struct dump_source *source = node->dumps[event->from];
+    struct dump_about about;
+    struct dump_piece piece;
+    struct buffer bytes;
+    struct error err;
+
+    if (to == 0 || source == NULL || event->life != node->dump_lives[event->from])
+        return;
+    if (event->number == UINT64_MAX) {
+        about = dump_source_about(source);
+        replica_dump_ready(node->replica, to, &about);
+        return;
+    }
+    buffer_init(&bytes, 0);
+    if (dump_source_read(source, event->number, &bytes, &piece, &err) != GW_OK)
+        sim_violation(node->sim, "n%d cannot read a dump: %s", node->slot, err.text);
+    replica_dump_piece(node->replica, to, &piece);
+    buffer_deinit(&bytes);
 }
 
 static bool changes_members(uint32_t number)
@@ -140,6 +195,8 @@ static bool open_member(struct sim_node *node, struct error *err)
         .reply = on_reply,
         .changed = on_changed,
         .dump_wanted = on_dump_wanted,
+        .dump_read = on_dump_read,
+        .dump_over = on_dump_over,
     };
 
     rng_init(&replica.rng, rng_next(&node->sim->rng));
@@ -437,8 +494,7 @@ void node_event(struct sim_node *node, struct sim_event *event)
         replica_completed(node->replica, now_ms);
         break;
     case SIM_DUMP:
-        if (sim->nodes[event->from].id != 0)
-            replica_dump_ready(node->replica, sim->nodes[event->from].id, bytes);
+        dump_goes_on(node, event);
         break;
     default:
         return;

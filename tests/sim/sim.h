@@ -37,7 +37,7 @@ enum sim_event_type {
     SIM_MESSAGE,
     SIM_STEP,      /* the store's disk turns */
     SIM_COMPLETED, /* the store woke the member */
-    SIM_DUMP,      /* a dump has been built */
+    SIM_DUMP,      /* a dump has been built, or a piece of it read */
     SIM_CLIENT,
     SIM_OPERATOR,
     SIM_FAULT,     /* `node`: which of the schedule */
@@ -57,6 +57,8 @@ struct sim_event {
     unsigned epoch; /* of the node when it was made: an older life's events are void */
     char *bytes;    /* owned */
     size_t size;
+    uint64_t number; /* DUMP: which piece; UINT64_MAX: none, it is built */
+    unsigned life;   /* DUMP: of which of the dumps for that slot */
 };
 
 /* A machine. Its Raft id changes when it is wiped and joins anew. */
@@ -70,6 +72,8 @@ struct sim_node {
     struct store *store;
     struct replica *replica;
     struct fsm fsm;
+    struct dump_source *dumps[SCHEDULE_SLOTS + 1]; /* being sent, by slot */
+    unsigned dump_lives[SCHEDULE_SLOTS + 1];
     struct replica_view view; /* after the last event */
 
     /* The disk. */

@@ -43,6 +43,9 @@ struct member_node {
     uint64_t last_index, last_number;
     struct store_answer last_answer;
     unsigned dumps_wanted;
+    struct dump_source *dumps[NODES + 1]; /* by peer */
+    size_t chunk_bytes, piece_bytes;      /* of dumps; 0: the product's */
+    uint64_t spare_bytes;                 /* of the disk, that a dump leaves; 0: a little */
     unsigned guards_off;
     uint64_t map_size; /* 0: plenty */
     uint64_t snapshot_threshold;
@@ -95,16 +98,42 @@ static inline void cluster_reply(void *owner, void *tag, const struct replica_re
         node->last_number = detail.number;
 }
 
+/* Dumps are made at once, and read as they are asked for. */
 static inline void cluster_dump(void *owner, uint64_t to)
 {
     struct member_node *node = owner;
-    struct buffer dump;
+    struct dump_source_options options = {.env = node->env,
+                                          .chunk_bytes = node->chunk_bytes,
+                                          .piece_bytes = node->piece_bytes};
+    struct dump_about about;
+    struct error err;
 
     node->dumps_wanted++;
-    buffer_init(&dump, 0);
-    assert_int_equal(dump_build(node->env, &dump), GW_OK);
-    replica_dump_ready(node->replica, to, buffer_slice(&dump));
-    buffer_deinit(&dump);
+    assert_int_equal(dump_source_open(&options, &node->dumps[to], &err), GW_OK);
+    about = dump_source_about(node->dumps[to]);
+    replica_dump_ready(node->replica, to, &about);
+}
+
+static inline void cluster_dump_read(void *owner, uint64_t to, uint64_t number)
+{
+    struct member_node *node = owner;
+    struct dump_piece piece;
+    struct buffer bytes;
+    struct error err;
+
+    buffer_init(&bytes, 0);
+    assert_int_equal(dump_source_read(node->dumps[to], number, &bytes, &piece, &err),
+                     GW_OK);
+    replica_dump_piece(node->replica, to, &piece);
+    buffer_deinit(&bytes);
+}
+
+static inline void cluster_dump_over(void *owner, uint64_t to)
+{
+    struct member_node *node = owner;
+
+    dump_source_close(node->dumps[to]);
+    node->dumps[to] = NULL;
 }
 
 static inline void node_open(struct cluster *cluster, uint64_t id)
@@ -125,7 +154,9 @@ static inline void node_open(struct cluster *cluster, uint64_t id)
                                       .owner = node,
                                       .send = cluster_send,
                                       .reply = cluster_reply,
-                                      .dump_wanted = cluster_dump};
+                                      .dump_wanted = cluster_dump,
+                                      .dump_read = cluster_dump_read,
+                                      .dump_over = cluster_dump_over};
 
     node->fsm = (struct fsm){cluster_commands, cluster_command_count};
     if (env_open(&(struct env_options){.dir = node->dir,
@@ -138,7 +169,10 @@ static inline void node_open(struct cluster *cluster, uint64_t id)
                                            .apply = fsm_apply,
                                            .owner = &node->fsm,
                                            .lazy_us = 5000,
-                                           .linger_us = cluster->linger_us},
+                                           .linger_us = cluster->linger_us,
+                                           .stage_spare_bytes = node->spare_bytes != 0
+                                                                    ? node->spare_bytes
+                                                                    : 4096},
                    &node->store, &err) != GW_OK)
         fail_msg("%s", err.text);
     options.store = node->store;
