@@ -3,10 +3,10 @@
  * write under way.
  *
  *   writes gw|etcd HOST:PORT|unix:PATH[,...] [--connections N] [--seconds S] [--warm S]
- *          [--keys N] [--first N] [--count N] [--rate N]
+ *          [--keys N] [--first N] [--count N] [--rate N] [--bytes N]
  *
- * gw    PUT /v1/resources/policy/bench-K, whose spec is 100 bytes of JSON
- * etcd  POST /v3/kv/put, whose value is 100 bytes
+ * gw    PUT /v1/resources/policy/bench-K, whose spec is 100 bytes of JSON, or N
+ * etcd  POST /v3/kv/put, whose value is as many
  *
  * K is drawn from N keys, or with --count counted up from --first, each once. Every
  * value differs, since a write that changes nothing costs no agreement. With --rate the
@@ -31,7 +31,9 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 1024
-#define VALUE_SIZE      100
+#define VALUE_MIN       64
+#define VALUE_MAX       4096
+#define REQUEST_MAX     (VALUE_MAX * 3 / 2 + 1024) /* in base64 */
 
 struct connection {
     int fd;
@@ -45,8 +47,8 @@ static struct {
     bool is_etcd;
     const char *target;
     unsigned connections;
-    uint64_t seconds, warm, keys, first, count, rate;
-} options = {.connections = 1, .keys = 1000, .seconds = 5, .warm = 1};
+    uint64_t seconds, warm, keys, first, count, rate, bytes;
+} options = {.connections = 1, .bytes = 100, .keys = 1000, .seconds = 5, .warm = 1};
 
 static struct connection connections[CONNECTIONS_MAX];
 static struct rng rng;
@@ -124,10 +126,10 @@ static size_t make_gw(char *out, size_t room, unsigned long long key)
 {
     static const char before[] = "{\"headers\":{\"response\":{\"set\":{\"x-bench\":\"",
                       after[] = "\"}}}}";
-    char value[VALUE_SIZE + 1] = "", body[512];
+    char value[VALUE_MAX + 1] = "", body[REQUEST_MAX];
     int size;
 
-    make_value(value, VALUE_SIZE - (sizeof before - 1) - (sizeof after - 1));
+    make_value(value, options.bytes - (sizeof before - 1) - (sizeof after - 1));
     size = snprintf(body, sizeof body,
                     "{\"apiVersion\":\"gw/v1\",\"kind\":\"Policy\",\"metadata\":{\"name\":"
                     "\"bench-%llu\"},\"spec\":%s%s%s}",
@@ -141,16 +143,16 @@ static size_t make_gw(char *out, size_t room, unsigned long long key)
 
 static size_t make_etcd(char *out, size_t room, unsigned long long key)
 {
-    char name[32], value[VALUE_SIZE];
+    char name[32], value[VALUE_MAX];
     struct buffer body;
     int size = snprintf(name, sizeof name, "bench-%llu", key);
 
-    make_value(value, sizeof value);
+    make_value(value, options.bytes);
     buffer_init(&body, 0);
     buffer_append_slice(&body, SLICE("{\"key\":\""));
     base64_encode(&body, slice_of(name, (size_t)size));
     buffer_append_slice(&body, SLICE("\",\"value\":\""));
-    base64_encode(&body, slice_of(value, sizeof value));
+    base64_encode(&body, slice_of(value, options.bytes));
     buffer_append_slice(&body, SLICE("\"}"));
     size = snprintf(out, room,
                     "POST /v3/kv/put HTTP/1.1\r\nhost: bench\r\n"
@@ -163,7 +165,7 @@ static size_t make_etcd(char *out, size_t room, unsigned long long key)
 /* Requests are far smaller than a socket's buffer, so one send takes all of it. */
 static void send_write(struct connection *connection, uint64_t begun_us)
 {
-    char out[1024];
+    char out[REQUEST_MAX];
     uint64_t key = options.count > 0 ? options.first + sent : rng_below(&rng, options.keys);
     size_t size =
         options.is_etcd ? make_etcd(out, sizeof out, key) : make_gw(out, sizeof out, key);
@@ -371,11 +373,14 @@ static bool take_options(int argc, char **argv)
             options.count = number;
         else if (strcmp(argv[i], "--rate") == 0)
             options.rate = number;
+        else if (strcmp(argv[i], "--bytes") == 0)
+            options.bytes = number;
         else
             return false;
     }
     return options.connections >= 1 && options.connections <= CONNECTIONS_MAX &&
-           options.keys >= 1 && options.seconds >= 1;
+           options.keys >= 1 && options.seconds >= 1 && options.bytes >= VALUE_MIN &&
+           options.bytes <= VALUE_MAX;
 }
 
 int main(int argc, char **argv)
@@ -383,7 +388,7 @@ int main(int argc, char **argv)
     if (!take_options(argc, argv)) {
         fprintf(stderr, "usage: writes gw|etcd HOST:PORT|unix:PATH[,...] [--connections N] "
                         "[--seconds S] [--warm S] [--keys N] [--first N] [--count N] "
-                        "[--rate N]\n");
+                        "[--rate N] [--bytes N]\n");
         return 2;
     }
     rng_init_random(&rng);
