@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define SPARE_BYTES (64u << 20)
+
 struct piece {
     uint64_t end;
     bool is_cut;
@@ -85,6 +87,22 @@ static enum result add_item(void *owner, struct slice item)
     return result == GW_OK ? add_piece(source, item, false) : result;
 }
 
+/* A file for a peer must not take the room of this node's own log. How large it will be
+ * is not known before it is made: no larger than all that the env holds. */
+static enum result check_room(const struct dump_source_options *options, struct error *err)
+{
+    uint64_t spare = options->spare_bytes == 0 ? SPARE_BYTES : options->spare_bytes;
+    struct env_usage usage;
+
+    env_usage(options->env, &usage);
+    if (usage.free_disk_bytes >= usage.used_bytes &&
+        usage.free_disk_bytes - usage.used_bytes >= spare)
+        return GW_OK;
+    return error_set(err, GW_IO,
+                     "'%s' has no room for a dump of up to %llu MiB: free some on its disk",
+                     options->dir, (unsigned long long)usage.used_bytes >> 20);
+}
+
 enum result dump_source_open(const struct dump_source_options *options,
                              struct dump_source **ret_source, struct error *err)
 {
@@ -103,6 +121,10 @@ enum result dump_source_open(const struct dump_source_options *options,
         options->piece_bytes == 0 ? DUMP_PIECE_BYTES : options->piece_bytes;
     buffer_init(&source->bytes, 0);
     if (options->dir != NULL) {
+        if (check_room(options, err) != GW_OK) {
+            dump_source_close(source);
+            return err->code;
+        }
         source->fd = open(options->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         if (source->fd < 0) {
             error_set(err, GW_IO, "open a file for a dump in '%s': %s", options->dir,

@@ -23,6 +23,7 @@ struct dump_source_options {
     struct env *env;                 /* borrowed during the call */
     const char *dir;                 /* NULL: in memory */
     size_t chunk_bytes, piece_bytes; /* 0: DUMP_CHUNK_BYTES, DUMP_PIECE_BYTES */
+    uint64_t spare_bytes;            /* of the disk, that the file leaves free; 0: 64 MiB */
 };
 enum result dump_source_open(const struct dump_source_options *options,
                              struct dump_source **ret_source, struct error *err);

@@ -198,6 +198,26 @@ static void a_source_in_a_file_gives_the_same_bytes(void **state)
     pair_deinit(&pair);
 }
 
+static void a_source_leaves_room_for_the_log(void **state)
+{
+    struct dump_source *source = NULL;
+    struct scratch s;
+    struct error err;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_open(&s, 0);
+    make_state(s.env, 3, 40, 300);
+    assert_int_equal(dump_source_open(
+                         &(struct dump_source_options){
+                             .env = s.env, .dir = s.dir, .spare_bytes = 1ull << 60},
+                         &source, &err),
+                     GW_IO);
+    assert_non_null(strstr(err.text, "no room for a dump"));
+    assert_null(source);
+    scratch_deinit(&s);
+}
+
 /* Power may fail between any two pieces, and inside any transaction: the env is closed
  * and opened, what was not committed is gone. */
 static void a_crash_at_any_point_leaves_a_state_and_what_was_committed(void **state)
@@ -370,6 +390,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dump_comes_in_by_pieces),
         cmocka_unit_test(a_source_in_a_file_gives_the_same_bytes),
+        cmocka_unit_test(a_source_leaves_room_for_the_log),
         cmocka_unit_test(a_crash_at_any_point_leaves_a_state_and_what_was_committed),
         cmocka_unit_test(what_is_not_next_is_left_out),
         cmocka_unit_test(another_dump_drops_what_there_was),
