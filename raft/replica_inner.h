@@ -1,6 +1,7 @@
 /* What the rooms of the replica share. Private to raft/replica*.c.
  *
- *   replica.c        the public face: time, completions, proposals, views
+ *   replica.c        the public face: time, completions, leadership, views
+ *   replica_propose.c proposals and their answers
  *   replica_receive.c messages in
  *   replica_io.c     struct raft_io and raft_fsm over the store's queue
  *   replica_compact.c the log and what is in flight, bounded by bytes
@@ -217,6 +218,16 @@ void replica_set_now(struct replica *replica, uint64_t now_ms);
 
 /* replica_receive.c: what was held back may come in. */
 void receive_release_held(struct replica *replica);
+
+/* replica_propose.c */
+/* Hands one that waited to libraft. */
+void proposals_submit(struct replica *replica, struct proposal *proposal);
+/* Those that wait end so. */
+void proposals_fail(struct replica *replica, enum result result);
+/* Those that the core has: they may yet come true. */
+void proposals_leave(struct replica *replica);
+void proposals_answer(struct replica *replica);
+void proposals_reply(struct replica *replica);
 
 /* replica_compact.c: before libraft looks whether to take a snapshot, and before it takes
  * one. */
