@@ -20,6 +20,7 @@ declare -a disks=() # mounted
 nodes=0
 
 cluster_open() {
+    ports_claim
     dir=$(mktemp -d "${TMPDIR:-/tmp}/gw-story.XXXXXX")
     trap cluster_close EXIT
     trap 'exit 130' INT TERM
@@ -59,7 +60,21 @@ tool() {
     shift
     "$GW_BIN/../tests/lib/$program" "$@"
 }
-ports() { tool freeport "$1"; }
+# A story has a hundred ports of its own while it, or anything that it started, runs: a node that is down for a while
+# must find its ports free when it comes back.
+ports_claim() {
+    local block
+    mkdir -p /tmp/gw-ports && chmod 1777 /tmp/gw-ports 2>/dev/null
+    for block in $(seq 0 199 | shuf); do
+        { exec {ports_lock}>>"/tmp/gw-ports/$block"; } 2>/dev/null || continue
+        chmod 666 "/tmp/gw-ports/$block" 2>/dev/null
+        flock -n "$ports_lock" && ports_from=$((10000 + block * 100)) && return
+        exec {ports_lock}>&-
+    done
+    ports_from=10000 ports_size=20000 # all are taken, or none can be claimed: as luck has it
+}
+ports_size=100
+ports() { tool freeport "$1" "$ports_from" "$ports_size"; }
 
 expect() {
     local want=$1 what=$2 got
