@@ -24,6 +24,10 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebI
   add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
 
+if(GW_PLANTS)
+  add_compile_definitions(GW_PLANTS)
+endif()
+
 if(GW_SANITIZE)
   add_compile_options(-fsanitize=${GW_SANITIZE} -fno-omit-frame-pointer -g -O1)
   add_link_options(-fsanitize=${GW_SANITIZE})

@@ -6,6 +6,7 @@
  * GW_AGAIN, which is no answer: the leader will propose the same again. */
 #include "raft/fsm.h"
 
+#include "base/plant.h"
 #include "raft/session.h"
 
 #include <stdlib.h>
@@ -72,7 +73,7 @@ enum result fsm_apply(void *owner, struct txn *txn, uint64_t index, struct slice
     }
     if (header.stamp_ms > state.now_ms)
         state.now_ms = header.stamp_ms;
-    bool has_session = header.client.size > 0;
+    bool has_session = header.client.size > 0 && !GW_PLANTED("session-lost");
     if (header.number != COMMAND_TICK)
         result = session_expire(txn, state.now_ms);
     if (result == GW_OK && has_session)
