@@ -14,12 +14,14 @@ const (
 	warmUp        = 1500 * time.Millisecond
 	warmUpLeast   = 100 // operations a second before the first fault, or the act is void
 	convergeLimit = 45 * time.Second
+	settleLimit   = 20 * time.Second
 )
 
 // cell: a workload under a nemesis.
 type cell struct {
 	workload, nemesis string
 	wrong             []string
+	found             int // by the checker, of wrong
 }
 
 type result struct {
@@ -30,6 +32,7 @@ type result struct {
 	perSecond  float64 // before the first fault
 	took       time.Duration
 	wrong      []string // of the act as a whole: each of its cells failed
+	crashed    int      // processes that ended unasked
 }
 
 func newWorkloads(prefix string) []workload {
@@ -95,22 +98,28 @@ func (c *cluster) act(number int, n *nemesis) *result {
 	} else if r.faults, err = n.run(c, random, c.o.pace); err != nil {
 		r.wrong = append(r.wrong, "the nemesis failed: "+err.Error())
 	}
-	r.wrong = append(r.wrong, c.mend()...)
+	wrong, crashed := c.mend()
+	r.wrong, r.crashed = append(r.wrong, wrong...), crashed
 	time.Sleep(c.o.pace / 2)
 	close(stop)
 	clients.Wait()
 
+	last := newWorker(c, h, seed, c.o.workers)
 	if err := c.converge(convergeLimit); err != nil {
 		r.wrong = append(r.wrong, err.Error())
-	}
-	last := newWorker(c, h, seed, c.o.workers)
-	for _, w := range workloads {
-		w.settle(last)
+	} else {
+		last.limit = time.Now().Add(settleLimit)
+		for _, w := range workloads {
+			w.settle(last)
+		}
+		if last.isLate {
+			r.wrong = append(r.wrong, fmt.Sprintf("the last reads took more than %s", settleLimit))
+		}
 	}
 	groups := h.groups()
 	for _, w := range workloads {
-		wrong := append(w.check(groups, c.o.out), r.wrong...)
-		r.cells = append(r.cells, cell{w.name(), n.name, wrong})
+		found := w.check(groups, c.o.out)
+		r.cells = append(r.cells, cell{w.name(), n.name, append(found, r.wrong...), len(found)})
 	}
 	r.operations, r.outcomes = h.count(), h.outcomes()
 	r.took = time.Since(began)
@@ -131,19 +140,21 @@ func anyWrong(cells []cell) bool {
 
 // mend sees to it that every node runs and nothing is in anyone's way, whatever the nemesis
 // left; a process that ended unasked is a fault of its own.
-func (c *cluster) mend() []string {
-	var wrong []string
-	if err := c.lab("heal"); err != nil {
-		wrong = append(wrong, err.Error())
+func (c *cluster) mend() (wrong []string, crashed int) {
+	for _, undo := range []string{"heal", "calm"} {
+		if err := c.lab(undo); err != nil {
+			wrong = append(wrong, err.Error())
+		}
 	}
 	for _, n := range c.nodes {
 		if n.hasEnded() {
 			wrong = append(wrong, fmt.Sprintf("%s ended by itself: %s; see its log", n.name, n.process.ProcessState))
+			crashed++
 			n.gone()
 		}
 		if err := c.start(n); err != nil {
 			wrong = append(wrong, err.Error())
 		}
 	}
-	return wrong
+	return wrong, crashed
 }

@@ -19,11 +19,12 @@ import (
 	"math/rand"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
+	"sync/atomic"
 	"time"
 )
 
@@ -130,13 +131,11 @@ func classify(status int) outcome {
 	return unknown
 }
 
-// classifyError: what was never sent is surely not done.
-func classifyError(err error) outcome {
+// classifyError: what was never sent is surely not done. The library repeats some requests by
+// itself, so that a failed dial may be the second try: `wrote` tells of any.
+func classifyError(err error, wrote bool) outcome {
 	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		return failed
-	}
-	if errors.Is(err, syscall.ECONNREFUSED) {
+	if !wrote && errors.As(err, &op) && op.Op == "dial" {
 		return failed
 	}
 	return unknown
@@ -146,10 +145,12 @@ func classifyError(err error) outcome {
 func (c *caller) call(n *node, method, path, body string, header map[string]string) answer {
 	ctx, cancel := context.WithTimeout(context.Background(), callLimit)
 	defer cancel()
-	// A reader of no known type, so that the library never repeats a request by itself.
+	var wrote int32
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { atomic.StoreInt32(&wrote, 1) }})
 	var reader io.Reader
 	if body != "" {
-		reader = io.NopCloser(bytes.NewReader([]byte(body)))
+		reader = io.NopCloser(bytes.NewReader([]byte(body))) // cannot be read again, so is not sent again
 	}
 	request, err := http.NewRequestWithContext(ctx, method, "https://"+n.admin+path, reader)
 	if err != nil {
@@ -164,7 +165,7 @@ func (c *caller) call(n *node, method, path, body string, header map[string]stri
 	}
 	response, err := c.pools[n.name].Do(request)
 	if err != nil {
-		return answer{outcome: classifyError(err), node: n.name, body: []byte(err.Error())}
+		return answer{outcome: classifyError(err, atomic.LoadInt32(&wrote) != 0), node: n.name, body: []byte(err.Error())}
 	}
 	defer response.Body.Close()
 	got, err := io.ReadAll(response.Body)

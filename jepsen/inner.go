@@ -24,8 +24,11 @@ func chosen(o *options) ([]*nemesis, error) {
 	return list, nil
 }
 
+const wrongTold = 6 // lines, of one cell
+
 type totals struct {
 	cells, operations, violations, skipped int
+	found                                  int      // by checkers, and processes that crashed
 	wrong                                  []string // told once more at the end, where it is looked for
 }
 
@@ -33,6 +36,7 @@ func (t *totals) add(number int, n *nemesis, r *result) {
 	fmt.Printf("act %d %s: %s; %.0f/s before the first of %d faults; %.1f s\n", number, n.name, r.outcomes,
 		r.perSecond, r.faults, r.took.Seconds())
 	t.operations += r.operations
+	t.found += r.crashed
 	for _, c := range r.cells {
 		t.cells++
 		if len(c.wrong) == 0 {
@@ -40,7 +44,11 @@ func (t *totals) add(number int, n *nemesis, r *result) {
 			continue
 		}
 		t.violations++
+		t.found += c.found
 		fmt.Printf("not ok %s x %s\n", c.workload, c.nemesis)
+		if more := len(c.wrong) - wrongTold; more > 0 {
+			c.wrong = append(c.wrong[:wrongTold], fmt.Sprintf("and %d more", more))
+		}
 		for _, line := range c.wrong {
 			t.wrong = append(t.wrong, fmt.Sprintf("# %s x %s (act %d): %s", c.workload, c.nemesis, number, line))
 			fmt.Println("#", line)
@@ -59,6 +67,9 @@ func inner(o *options) int {
 	if err == nil {
 		defer c.close()
 		err = c.found()
+	}
+	if err == nil && o.plant != "" {
+		err = c.plant()
 	}
 	if err != nil {
 		fmt.Println("not ok jepsen: the cluster is not founded:", err)
@@ -84,16 +95,24 @@ func inner(o *options) int {
 			}
 			t.add(number, n, c.act(number, n))
 			number++
-			if o.plant != "" && t.violations > 0 {
+			if o.plant != "" && t.found > 0 {
 				break
 			}
 		}
-		if time.Since(began) > time.Duration(o.minutes)*time.Minute || (o.plant != "" && t.violations > 0) {
+		if time.Since(began) > time.Duration(o.minutes)*time.Minute || (o.plant != "" && t.found > 0) {
 			break
 		}
 	}
 	for _, line := range t.wrong {
 		fmt.Println(line)
+	}
+	if o.plant != "" {
+		if t.found > 0 {
+			fmt.Printf("ok planted bug %s is caught\n", o.plant)
+			return 0
+		}
+		fmt.Printf("not ok planted bug %s is not caught in %d operations\n", o.plant, t.operations)
+		return 1
 	}
 	fmt.Printf("JEPSEN cells %d operations %d violations %d\n", t.cells, t.operations, t.violations)
 	if t.violations > 0 {

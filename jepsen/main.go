@@ -21,21 +21,23 @@ import (
 )
 
 type options struct {
-	bin, root, out string
-	lab            string
-	inside         bool
-	nemeses        string
-	workers        int
-	seed           int64
-	pace           time.Duration // of one fault
-	minutes        int
-	plant          string
-	list           bool
+	bin, tools string
+	root, out  string
+	lab        string
+	inside     bool
+	nemeses    string
+	workers    int
+	seed       int64
+	pace       time.Duration // of one fault
+	minutes    int
+	plant      string
+	list       bool
 }
 
 func parseOptions() *options {
 	o := &options{}
 	flag.StringVar(&o.bin, "bin", "build/release/bin", "directory of gwd and gwctl")
+	flag.StringVar(&o.tools, "tools", "build/release/tests/lab", "directory of the lab's programs")
 	flag.StringVar(&o.root, "root", ".", "the repository")
 	flag.StringVar(&o.out, "out", "build/results/jepsen", "where histories, logs and pictures go")
 	flag.StringVar(&o.nemeses, "nemeses", "", "which, with commas; default: all")

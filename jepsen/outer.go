@@ -16,12 +16,12 @@ const labShape = "2,2,1" // hosts per region: five nodes in three regions
 
 func (o *options) labCommand(arguments ...string) *exec.Cmd {
 	command := exec.Command(filepath.Join(o.root, "tests/lab/lab.sh"), append([]string{"-l", o.lab}, arguments...)...)
-	command.Env = append(os.Environ(), "GW_BIN="+o.bin)
+	command.Env = append(os.Environ(), "GW_LINK="+filepath.Join(o.tools, "link"))
 	return command
 }
 
 func outer(o *options) int {
-	for _, path := range []*string{&o.bin, &o.root, &o.out} {
+	for _, path := range []*string{&o.bin, &o.tools, &o.root, &o.out} {
 		absolute, err := filepath.Abs(*path)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "jepsen:", err)
@@ -63,7 +63,7 @@ func runInner(o *options, signals <-chan os.Signal) int {
 		return 1
 	}
 	arguments := []string{"--net=/run/netns/" + o.lab + "-c1", "--", self, "-inside", "-lab", o.lab}
-	arguments = append(arguments, "-bin", o.bin, "-root", o.root, "-out", o.out, "-nemeses", o.nemeses,
+	arguments = append(arguments, "-bin", o.bin, "-tools", o.tools, "-root", o.root, "-out", o.out, "-nemeses", o.nemeses,
 		"-workers", strconv.Itoa(o.workers), "-seed", strconv.FormatInt(o.seed, 10), "-pace", o.pace.String(),
 		"-minutes", strconv.Itoa(o.minutes), "-plant", o.plant)
 	inner := exec.Command("nsenter", arguments...)

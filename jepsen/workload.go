@@ -30,6 +30,8 @@ type worker struct {
 	home    int // the node it talks to
 	seen    map[string]cellValue
 	sawMany map[string][cellsMax]cellValue
+	limit   time.Time // nothing is begun after it; zero: none
+	isLate  bool
 }
 
 var tags int64
@@ -47,6 +49,10 @@ func (w *worker) write(method, path, body string, header map[string]string, isFi
 
 // do puts an operation around a call. True: it was done.
 func (w *worker) do(op *operation, home int, call func() answer) bool {
+	if !w.limit.IsZero() && time.Now().After(w.limit) {
+		w.isLate = true
+		return false
+	}
 	op.Client, op.Node = w.number, w.cluster.nodes[home].name
 	op.Call = w.history.now()
 	a := call()

@@ -223,10 +223,27 @@ kind_jepsen() {
     test_jepsen_line=$(grep '^JEPSEN ' "$results/mix.log" | tail -n 1 || :)
     [ -n "$test_jepsen_line" ] || grep -q '^skip jepsen:' "$results/mix.log" ||
         echo "not ok jepsen: ended without its totals" >>"$results/mix.results"
+    [ -z "$test_plants" ] || jepsen_plants
+}
+
+# Bugs in a build of their own, each under nemeses that bring it to light; not to find one is a failure.
+jepsen_plants() {
+    test_build plants gwd gwctl || return 0
+    while read -r plant nemeses; do
+        run_jepsen "$plant" plants 300 --plant "$plant" --nemeses "$nemeses"
+        grep -E '^((not )?ok planted|not ok jepsen|skip )' "$results/$plant.log" >"$results/$plant.results" ||
+            echo "not ok planted bug $plant: ended without a word" >"$results/$plant.results"
+    done <<'PLANTS'
+local-read partition-minority,pause
+cas-skipped lossy
+ack-early isolate-leader
+session-lost pause,isolate-leader,partition-minority
+no-sync power-cut
+PLANTS
 }
 
 test_run_kinds() { # KINDS SEED MINUTES
-    test_seed=$2 test_minutes=$3
+    test_seed=$2 test_minutes=$3 test_plants=$4
     for kind in $1; do
         started=$(date +%s)
         results_new "$kind"
