@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -28,6 +29,7 @@ type result struct {
 	cells      []cell
 	operations int
 	outcomes   string
+	also       string // what watches and churn did
 	faults     int
 	perSecond  float64 // before the first fault
 	took       time.Duration
@@ -78,6 +80,15 @@ func (c *cluster) act(number int, n *nemesis) *result {
 	random := rand.New(rand.NewSource(seed))
 	workloads := newWorkloads(fmt.Sprintf("a%d", number))
 
+	watch, churn := newWatch(c), newChurn(c, rand.New(rand.NewSource(seed+1)), number)
+	if n.needsFive {
+		if err := c.waitVoters(nodeCount, convergeLimit); err != nil {
+			r.wrong = append(r.wrong, err.Error())
+		}
+	}
+	h.began = time.Now()
+	watch.start()
+
 	stop := make(chan struct{})
 	var clients sync.WaitGroup
 	for i := 0; i < c.o.workers; i++ {
@@ -95,15 +106,24 @@ func (c *cluster) act(number int, n *nemesis) *result {
 	if r.perSecond < warmUpLeast {
 		r.wrong = append(r.wrong, fmt.Sprintf("void: %.0f operations a second before the first fault, %d are needed",
 			r.perSecond, warmUpLeast))
-	} else if r.faults, err = n.run(c, random, c.o.pace); err != nil {
-		r.wrong = append(r.wrong, "the nemesis failed: "+err.Error())
+	} else {
+		churn.start()
+		if n.calmsChurn {
+			time.Sleep(2 * churnPause)
+			churn.rest()
+		}
+		if r.faults, err = n.run(c, random, c.o.pace); err != nil {
+			r.wrong = append(r.wrong, "the nemesis failed: "+err.Error())
+		}
 	}
+	churn.rest()
 	wrong, crashed := c.mend()
 	r.wrong, r.crashed = append(r.wrong, wrong...), crashed
 	time.Sleep(c.o.pace / 2)
 	close(stop)
 	clients.Wait()
 
+	churned := churn.finish()
 	last := newWorker(c, h, seed, c.o.workers)
 	if err := c.converge(convergeLimit); err != nil {
 		r.wrong = append(r.wrong, err.Error())
@@ -121,6 +141,13 @@ func (c *cluster) act(number int, n *nemesis) *result {
 		found := w.check(groups, c.o.out)
 		r.cells = append(r.cells, cell{w.name(), n.name, append(found, r.wrong...), len(found)})
 	}
+	for _, found := range []struct {
+		name  string
+		wrong []string
+	}{{watch.name(), watch.finish(groups, c.o.out)}, {churn.name(), churned}} {
+		r.cells = append(r.cells, cell{found.name, n.name, append(found.wrong, r.wrong...), len(found.wrong)})
+	}
+	r.also = fmt.Sprintf("%s; %d transfers %s", watch.summary(), churn.transfers, strings.Join(churn.did, ", "))
 	r.operations, r.outcomes = h.count(), h.outcomes()
 	r.took = time.Since(began)
 	if c.o.plant != "" || anyWrong(r.cells) {

@@ -29,6 +29,7 @@ type node struct {
 	address            string
 	admin, health      string // host:port, reached from the clients' host
 	disk, data         string
+	isOut              bool   // no member just now, with nothing to start from
 	view               string // where its data directory is seen just now; empty: at data
 	log                *os.File
 
@@ -45,13 +46,15 @@ type cluster struct {
 	plain  *http.Client // for health
 	token  string
 
-	isPlanted bool // from now on nodes start with the bug
+	isPlanted bool            // from now on nodes start with the bug
+	processes sync.Mutex      // held by who ends and starts processes, or empties directories
+	removed   map[string]bool // ids of members that were removed
 }
 
 var regionNames = []string{"", "eu", "us", "ap"}
 
 func newCluster(o *options) (*cluster, error) {
-	c := &cluster{o: o, plain: &http.Client{Timeout: healthLimit}}
+	c := &cluster{o: o, plain: &http.Client{Timeout: healthLimit}, removed: map[string]bool{}}
 	said, err := o.labCommand("hosts").Output()
 	if err != nil {
 		return nil, fmt.Errorf("list the lab's hosts: %w", err)
@@ -130,7 +133,7 @@ func (n *node) adapt() error {
 func (c *cluster) start(n *node) error {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	if n.process != nil {
+	if n.process != nil || n.isOut {
 		return nil
 	}
 	data := n.data
@@ -237,7 +240,7 @@ func (c *cluster) found() error {
 		return err
 	}
 	for _, n := range c.nodes[1:] {
-		if err := c.join(n); err != nil {
+		if err := c.join(n, c.token, "30s"); err != nil {
 			return err
 		}
 	}
@@ -260,14 +263,15 @@ func (c *cluster) plant() error {
 	return c.waitLeader()
 }
 
-func (c *cluster) join(n *node) error {
-	arguments := append([]string{"cluster", "join", "--token-file", c.token, "--wait", "30s"}, n.options()...)
+func (c *cluster) join(n *node, token, wait string) error {
+	arguments := append([]string{"cluster", "join", "--token-file", token, "--wait", wait}, n.options()...)
 	if err := c.gwctl(n, arguments...); err != nil {
 		return err
 	}
 	if err := n.adapt(); err != nil {
 		return err
 	}
+	n.isOut = false
 	return c.start(n)
 }
 

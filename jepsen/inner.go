@@ -35,6 +35,7 @@ type totals struct {
 func (t *totals) add(number int, n *nemesis, r *result) {
 	fmt.Printf("act %d %s: %s; %.0f/s before the first of %d faults; %.1f s\n", number, n.name, r.outcomes,
 		r.perSecond, r.faults, r.took.Seconds())
+	fmt.Printf("  %s\n", r.also)
 	t.operations += r.operations
 	t.found += r.crashed
 	for _, c := range r.cells {
@@ -101,6 +102,14 @@ func inner(o *options) int {
 		}
 		if time.Since(began) > time.Duration(o.minutes)*time.Minute || (o.plant != "" && t.found > 0) {
 			break
+		}
+	}
+	if o.plant == "" {
+		if err := c.waitVoters(nodeCount, convergeLimit); err != nil {
+			fmt.Println("not ok the shape in the end:", err)
+			t.violations++
+		} else {
+			fmt.Println("ok the shape in the end: all five vote")
 		}
 	}
 	for _, line := range t.wrong {

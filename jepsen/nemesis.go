@@ -16,12 +16,22 @@ type nemesis struct {
 	once func(c *cluster, random *rand.Rand) (func() error, error)
 	// rounds of it; 0: the usual.
 	rounds int
+	// It ends and starts processes: nobody else may meanwhile.
+	ownsProcesses bool
+	// It needs five voters to be what it says.
+	needsFive bool
+	// Membership rests meanwhile: with it, what is promised would not hold.
+	calmsChurn bool
 }
 
 const usualRounds = 3
 
 func allNemeses() []*nemesis {
-	return append(append(networkNemeses(), processNemeses()...), diskNemeses()...)
+	others := append(processNemeses(), diskNemeses()...)
+	for _, n := range others {
+		n.ownsProcesses = true
+	}
+	return append(networkNemeses(), others...)
 }
 
 func nemesisByName(name string) *nemesis {
@@ -40,22 +50,30 @@ func (n *nemesis) run(c *cluster, random *rand.Rand, pace time.Duration) (faults
 		rounds = usualRounds
 	}
 	for i := 0; i < rounds; i++ {
-		mend, err := n.once(c, random)
-		if err == nil {
-			faults++
-			time.Sleep(pace + time.Duration(random.Int63n(int64(pace)/2)))
-		}
-		if mend != nil {
-			if failure := mend(); failure != nil && err == nil {
-				err = failure
-			}
-		}
-		if err != nil {
+		if err := n.round(c, random, pace); err != nil {
 			return faults, fmt.Errorf("%s: %w", n.name, err)
 		}
+		faults++
 		time.Sleep(pace / 2)
 	}
 	return faults, nil
+}
+
+func (n *nemesis) round(c *cluster, random *rand.Rand, pace time.Duration) error {
+	if n.ownsProcesses {
+		c.processes.Lock()
+		defer c.processes.Unlock()
+	}
+	mend, err := n.once(c, random)
+	if err == nil {
+		time.Sleep(pace + time.Duration(random.Int63n(int64(pace)/2)))
+	}
+	if mend != nil {
+		if failure := mend(); failure != nil && err == nil {
+			err = failure
+		}
+	}
+	return err
 }
 
 // lab runs one command of lab.sh.
@@ -75,7 +93,7 @@ func cut(name string, arguments func(c *cluster, random *rand.Rand) []string) *n
 }
 
 func networkNemeses() []*nemesis {
-	return []*nemesis{
+	list := []*nemesis{
 		cut("isolate-leader", func(c *cluster, random *rand.Rand) []string {
 			return []string{"isolate", c.shuffled(random)[0].host}
 		}),
@@ -108,4 +126,11 @@ func networkNemeses() []*nemesis {
 			return func() error { return c.lab("calm") }, c.lab("wan", "all", "delay", delay, "jitter", "10ms")
 		}},
 	}
+	for _, n := range list {
+		switch n.name {
+		case "partition-minority", "partition-majority", "ring", "bridge":
+			n.needsFive = true
+		}
+	}
+	return list
 }

@@ -27,7 +27,7 @@ func diskNemeses() []*nemesis {
 			}
 			return cutOnce(c, random, list)
 		}},
-		{name: "lying-disk", rounds: 2, lacks: lacksFuse, once: func(c *cluster, random *rand.Rand) (func() error, error) {
+		{name: "lying-disk", rounds: 2, needsFive: true, calmsChurn: true, lacks: lacksFuse, once: func(c *cluster, random *rand.Rand) (func() error, error) {
 			// A minority; what a majority of liars loses is lost.
 			mend, err := cutOnce(c, random, c.shuffled(random)[:1+random.Intn(2)], "--lying")
 			return func() error {

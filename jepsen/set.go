@@ -8,8 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"strconv"
-	"strings"
 )
 
 const (
@@ -57,11 +55,8 @@ func (s *set) read(w *worker, group string, home int) {
 		a := w.get(home, "/v1/resources/policy/"+group)
 		var got object
 		if a.outcome == done && json.Unmarshal(a.body, &got) == nil {
-			for name := range got.Metadata.Annotations {
-				element, err := strconv.Atoi(strings.TrimPrefix(name, "e"))
-				if err == nil {
-					op.Elements = append(op.Elements, element)
-				}
+			for element := range elementsOf(&got) {
+				op.Elements = append(op.Elements, element)
 			}
 			op.Saw[0].Revision = got.cell().Revision
 		} else if a.outcome == refused && a.status == 404 {
