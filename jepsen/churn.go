@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	churnPause = 700 * time.Millisecond
+	churnPause = 400 * time.Millisecond
 	joinLimit  = 40 * time.Second
 )
 

@@ -43,7 +43,7 @@ func parseOptions() *options {
 	flag.StringVar(&o.nemeses, "nemeses", "", "which, with commas; default: all")
 	flag.IntVar(&o.workers, "workers", 30, "clients, spread over the nodes")
 	flag.Int64Var(&o.seed, "seed", 0, "of what clients and nemeses choose; 0: by the clock")
-	flag.DurationVar(&o.pace, "pace", 1500*time.Millisecond, "how long one fault lasts")
+	flag.DurationVar(&o.pace, "pace", 1200*time.Millisecond, "how long one fault lasts")
 	flag.IntVar(&o.minutes, "minutes", 0, "go through all nemeses again until so long has passed")
 	flag.StringVar(&o.plant, "plant", "", "a planted bug; it is expected to be caught")
 	flag.StringVar(&o.lab, "lab", "", "name of the lab (inner process)")

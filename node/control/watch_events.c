@@ -10,6 +10,7 @@
 #include "node/control/watch_events.h"
 
 #include "base/instant.h"
+#include "base/plant.h"
 #include "model/resource.h"
 #include "node/control/history_emit.h"
 
@@ -100,6 +101,8 @@ static enum result write_replay(struct txn *txn, enum kind kind, uint64_t since,
     if (result != GW_OK)
         return error_set(err, result, "read the history: %s", result_text(result));
     for (size_t i = 0; result == GW_OK && i < replay.count; i++) {
+        if (GW_PLANTED("watch-gap") && replay.entries[i].revision % 64 == 0)
+            continue;
         result = write_entry(text, &replay.entries[i], &filter, &has_any, err);
         if (text->size >= WATCH_EVENTS_BYTES) {
             *until = replay.entries[i].revision;

@@ -238,6 +238,7 @@ local-read partition-minority,pause
 cas-skipped lossy
 ack-early isolate-leader
 session-lost pause,isolate-leader,partition-minority
+watch-gap kill
 no-sync power-cut
 PLANTS
 }
