@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand"
 	"path/filepath"
@@ -145,12 +146,35 @@ func (c *cluster) act(number int, n *nemesis) *result {
 	r.cells = append(r.cells, cell{watch.name(), n.name, append(watched, r.wrong...), len(watched)},
 		cell{churn.name(), n.name, append(churned, r.wrong...), 0}) // no sign of a planted bug
 	r.also = fmt.Sprintf("%s; %d transfers %s", watch.summary(), churn.transfers, strings.Join(churn.did, ", "))
+	c.clean()
 	r.operations, r.outcomes = h.count(), h.outcomes()
 	r.took = time.Since(began)
 	if c.o.plant != "" || anyWrong(r.cells) {
 		save(filepath.Join(c.o.out, fmt.Sprintf("act-%d-%s.jsonl", number, n.name)), h.operations)
 	}
 	return r
+}
+
+// clean deletes what the act made, so that an hour's run does not end with a catalog of its
+// own size. It may fail: then there is more to delete next time.
+func (c *cluster) clean() {
+	for _, n := range c.nodes {
+		var list struct {
+			Items []object `json:"items"`
+		}
+		a := c.caller.call(n, "GET", "/v1/resources/policy", "", nil)
+		if a.outcome != done || json.Unmarshal(a.body, &list) != nil || len(list.Items) == 0 {
+			continue
+		}
+		var names []string
+		for _, o := range list.Items {
+			names = append(names, fmt.Sprintf(`{"kind":"Policy","name":%q}`, o.Metadata.Name))
+		}
+		body := fmt.Sprintf(`{"delete":[%s]}`, strings.Join(names, ","))
+		if c.caller.call(n, "POST", "/v1/apply", body, nil).outcome == done {
+			return
+		}
+	}
 }
 
 func anyWrong(cells []cell) bool {
