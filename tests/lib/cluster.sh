@@ -71,10 +71,16 @@ ports_claim() {
         flock -n "$ports_lock" && ports_from=$((10000 + block * 100)) && return
         exec {ports_lock}>&-
     done
-    ports_from=10000 ports_size=20000 # all are taken, or none can be claimed: as luck has it
+    ports_from=$((10000 + RANDOM % 200 * 100)) # all are taken, or none can be claimed: as luck has it
 }
-ports_size=100
-ports() { tool freeport "$1" "$ports_from" "$ports_size"; }
+# Each is given once, bound or not. Called in subshells, so what was given stands in a file.
+ports() {
+    local next list
+    next=$(cat "$dir/ports" 2>/dev/null || echo "$ports_from")
+    list=$(tool freeport "$1" "$next" $((ports_from + 100 - next))) || return
+    echo $((${list##*$'\n'} + 1)) >"$dir/ports"
+    echo "$list"
+}
 
 expect() {
     local want=$1 what=$2 got

@@ -1,37 +1,35 @@
-/* Prints N TCP ports of the loopback that were free, all different: freeport N [FROM
- * SIZE], of SIZE ports from FROM. Drawn from below the kernel's ephemeral range, so that
- * outgoing connections do not take one before its owner binds it; that no other story does
- * is the block's matter, which tests/lib/cluster.sh claims. */
+/* Prints the first N TCP ports of the loopback that are free, of SIZE from FROM:
+ * freeport N FROM SIZE. Stories take FROM from a block of their own, below the kernel's
+ * ephemeral range, and go through it once (tests/lib/cluster.sh): a port that was given
+ * and is not bound yet is given to nobody else. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 int main(int argc, char **argv)
 {
-    int wanted = argc > 1 ? atoi(argv[1]) : 1;
-    int from = argc > 3 ? atoi(argv[2]) : 10000;
-    int size = argc > 3 ? atoi(argv[3]) : 20000;
+    int wanted = argc > 1 ? atoi(argv[1]) : 0;
+    int from = argc > 3 ? atoi(argv[2]) : 0;
+    int size = argc > 3 ? atoi(argv[3]) : 0;
 
-    if (from < 1 || size < 1 || from + size > 65536)
+    if (wanted < 1 || from < 1 || size < 1 || from + size > 65536) {
+        fprintf(stderr, "usage: freeport N FROM SIZE\n");
         return 2;
-    for (int tries = 0; wanted > 0 && tries < 10000; tries++) {
+    }
+    for (int port = from; wanted > 0 && port < from + size; port++) {
         struct sockaddr_in address = {.sin_family = AF_INET,
-                                      .sin_addr = {htonl(INADDR_LOOPBACK)}};
-        unsigned short drawn;
+                                      .sin_addr = {htonl(INADDR_LOOPBACK)},
+                                      .sin_port = htons((unsigned short)port)};
         int fd = socket(AF_INET, SOCK_STREAM, 0);
-        if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn)
+        if (fd < 0)
             return 1;
-        address.sin_port = htons((unsigned short)(from + drawn % size));
-        /* The socket stays open until the end, so no port is given twice. */
-        if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0) {
-            printf("%d\n", ntohs(address.sin_port));
+        if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0) {
+            printf("%d\n", port);
             wanted--;
-        } else if (fd >= 0) {
-            close(fd);
         }
+        close(fd);
     }
     return wanted > 0;
 }
