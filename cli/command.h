@@ -92,6 +92,8 @@ int run_cluster_wait(struct invocation *invocation);
 int run_token_create(struct invocation *invocation);
 int run_token_list(struct invocation *invocation);
 int run_token_revoke(struct invocation *invocation);
+int run_upgrade_status(struct invocation *invocation);
+int run_upgrade_finalize(struct invocation *invocation);
 int run_certs_list(struct invocation *invocation);
 int run_certs_rotate(struct invocation *invocation);
 int run_keys_export(struct invocation *invocation);

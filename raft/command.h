@@ -8,6 +8,7 @@
 #ifndef GW_RAFT_COMMAND_H
 #define GW_RAFT_COMMAND_H
 
+#include "store/format.h"
 #include "store/history.h"
 #include "store/records.h"
 #include "store/store.h"
@@ -23,7 +24,8 @@ enum command_number {
     COMMAND_TOKEN_PUT = 6,
     COMMAND_TOKEN_DELETE = 7,
     COMMAND_TICK = 8,
-    COMMAND_SYSTEM = 16 /* raft/system.h */
+    COMMAND_SYSTEM = 16, /* raft/system.h */
+    COMMAND_FORMAT = 17  /* raises the stored format: raft/system.h */
 };
 
 struct command_header {
@@ -44,12 +46,14 @@ struct command_call {
     struct record_state *state;  /* to be changed by the command: revision, conf_sequence */
     struct store_answer *answer; /* out */
     struct buffer *detail;       /* out: goes into the answer */
+    uint64_t format;             /* stored: store/format.h */
 };
 struct command_type {
     uint32_t number;
     const char *name;
     bool configuration; /* moves the revision when it changed something */
     enum result (*apply)(struct command_call *call); /* GW_OK, or GW_IO/GW_DAMAGED: halts */
+    uint64_t since; /* stored format from which on it may be written; 0: always */
 };
 
 /* Transaction: expected sequence, optional if_revision, then items. */
@@ -68,7 +72,8 @@ struct transaction {
                              0: none of them may ever have been there */
     const struct transaction_item *items;
     size_t item_count;
-    struct slice message; /* why, for the history; at most HISTORY_MESSAGE bytes */
+    struct slice message; /* why, for the history; at most HISTORY_MESSAGE bytes, from stored
+                             format 2 on */
 };
 /* Each _encode writes a whole command, envelope and body, ready to be proposed;
  * false when it did not fit the buffer or a field is out of bounds. */

@@ -131,7 +131,7 @@ static enum result plan_item(struct command_call *call, struct plan *plan, size_
     *ret_changes =
         item->is_delete ? exists : !exists || !slice_equal(record.value, item->value);
     if (*ret_changes) {
-        history_pack_item(&plan->history,
+        history_pack_item(&plan->history, call->format,
                           &(struct history_item){
                               .key = item->key,
                               .action = !exists           ? HISTORY_CREATED
@@ -160,7 +160,7 @@ static enum result transaction_write(struct command_call *call, struct plan *pla
                          : record_put(call->txn, item->key, item->value, call->index);
     }
     buffer_init(&entry, 0);
-    history_pack_header(&entry,
+    history_pack_header(&entry, call->format,
                         &(struct history_header){.stamp_ms = call->state->now_ms,
                                                  .wall_ms = call->header->wall_ms,
                                                  .actor = call->header->actor,
@@ -188,6 +188,10 @@ static enum result apply_transaction(struct command_call *call)
     buffer_init(&plan.history, 0);
     if (!transaction_decode(call->body, &plan.transaction, &plan.items))
         return malformed(call);
+    if (call->format < 2 && plan.transaction.message.size > 0) {
+        result = malformed(call); /* as a program that knows no messages says */
+        goto done;
+    }
     if (plan.transaction.conf_sequence != call->state->conf_sequence) {
         result = refuse(call, GW_AGAIN, "another change came first");
         goto done;
@@ -686,6 +690,7 @@ const struct command_type cluster_commands[] = {
     {COMMAND_TOKEN_PUT, "token-put", false, apply_token_put},
     {COMMAND_TOKEN_DELETE, "token-delete", false, apply_token_delete},
     {COMMAND_TICK, "tick", false, apply_tick},
-    {COMMAND_SYSTEM, "system", false, system_apply},
+    {COMMAND_SYSTEM, "system", false, system_apply, .since = 2},
+    {COMMAND_FORMAT, "format", false, format_apply, .since = 2},
 };
 const size_t cluster_command_count = sizeof cluster_commands / sizeof cluster_commands[0];

@@ -33,9 +33,14 @@ static enum result run(const struct fsm *fsm, struct txn *txn, uint64_t index,
                                 .answer = answer,
                                 .detail = &detail};
     uint64_t revision = state->revision;
-    enum result result;
+    enum result result = format_get(txn, &call.format);
 
-    if (type == NULL) {
+    if (result != GW_OK)
+        return result;
+    /* What the version before does not know it calls malformed. All members must say the
+     * same, so until the stored format allows it, who knows it says so too. */
+    if (type == NULL || type->since > format_spoken ||
+        (type->since > call.format && type->number != COMMAND_FORMAT)) {
         answer->result = GW_MALFORMED;
         return GW_OK;
     }

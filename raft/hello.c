@@ -26,11 +26,13 @@ const struct frame_limits peer_limits_join = {.max = {[PEER_JOIN] = 64u << 10}};
 
 bool hello_encode(const struct hello *hello, struct buffer *out)
 {
-    pack_map(out, 9);
+    pack_map(out, 10);
     pack_text(out, SLICE("protocol"));
     pack_u64(out, hello->protocol);
     pack_text(out, SLICE("format"));
     pack_u64(out, hello->format);
+    pack_text(out, SLICE("stored"));
+    pack_u64(out, hello->stored);
     pack_text(out, SLICE("cluster"));
     pack_text(out, slice_from_string(hello->cluster_id));
     pack_text(out, SLICE("epoch"));
@@ -68,6 +70,8 @@ static bool read_field(struct wire *wire, struct slice key, struct hello *hello)
         return wire_read_u64(wire, &hello->protocol);
     if (slice_equal(key, SLICE("format")))
         return wire_read_u64(wire, &hello->format);
+    if (slice_equal(key, SLICE("stored")))
+        return wire_read_u64(wire, &hello->stored);
     if (slice_equal(key, SLICE("cluster")))
         return read_text(wire, hello->cluster_id, sizeof hello->cluster_id);
     if (slice_equal(key, SLICE("epoch")))
@@ -159,5 +163,21 @@ enum result hello_check(const struct hello *ours, const struct hello *theirs,
         return error_set(err, GW_NEWER,
                          "peer speaks protocol %llu, this node needs %d or newer",
                          (unsigned long long)theirs->protocol, PEER_PROTOCOL_OLDEST);
+    if (theirs->format < ours->stored)
+        return error_set(err, GW_NEWER,
+                         "peer '%s' (node %llu) reads formats up to %llu, the cluster "
+                         "stores format %llu; "
+                         "next: run a newer gwd there",
+                         theirs->name, (unsigned long long)theirs->id,
+                         (unsigned long long)theirs->format,
+                         (unsigned long long)ours->stored);
+    if (theirs->stored > ours->format)
+        return error_set(err, GW_NEWER,
+                         "peer '%s' (node %llu) stores format %llu, this program reads up "
+                         "to %llu; next: "
+                         "run a newer gwd here",
+                         theirs->name, (unsigned long long)theirs->id,
+                         (unsigned long long)theirs->stored,
+                         (unsigned long long)ours->format);
     return GW_OK;
 }

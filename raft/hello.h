@@ -24,7 +24,6 @@ enum peer_class { PEER_CONSENSUS, PEER_BULK };
 
 #define PEER_PROTOCOL        1 /* spoken; N and N-1 mix */
 #define PEER_PROTOCOL_OLDEST 1
-#define PEER_FORMAT          1           /* of what is stored */
 #define PEER_CONSENSUS_BYTES (64u << 10) /* larger Raft messages go by the bulk link */
 
 #define HELLO_LINEAGE_SIZE 17
@@ -32,7 +31,9 @@ enum peer_class { PEER_CONSENSUS, PEER_BULK };
 extern const struct frame_limits peer_limits_consensus, peer_limits_bulk, peer_limits_join;
 
 struct hello {
-    uint64_t protocol, format;
+    uint64_t protocol;
+    uint64_t format; /* the newest the program reads: store/format.h */
+    uint64_t stored; /* that its data is in; 0: not said, as the version before */
     char cluster_id[IDENTITY_CLUSTER_SIZE];
     uint64_t epoch;                   /* of `cluster recover`; 1 at first */
     char lineage[HELLO_LINEAGE_SIZE]; /* which recovery made it; empty at first */

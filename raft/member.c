@@ -31,7 +31,7 @@ struct order {
     struct member_mail head; /* type: enum order_type */
     struct buffer bytes;     /* STATUS, ANSWER */
     uint64_t to, id;
-    uint64_t visible; /* NODES */
+    uint64_t visible, format; /* NODES */
     bool is_quarantined;
     bool is_low; /* DISK */
     struct member_shape shape;
@@ -132,6 +132,7 @@ static void take_nodes(struct member *member, const struct order *order)
 {
     member->node_count = order->count;
     memcpy(member->nodes, order->nodes, order->count * sizeof order->nodes[0]);
+    member->peers.ours.stored = order->format;
     peers_nodes(&member->peers, order->nodes, order->count, order->visible);
 }
 
@@ -252,7 +253,7 @@ void member_status_set(struct member *member, struct slice status)
 }
 
 void member_nodes_set(struct member *member, const struct member_node *nodes, size_t count,
-                      uint64_t visible)
+                      uint64_t visible, uint64_t format)
 {
     if (count > MEMBER_PEERS)
         count = MEMBER_PEERS;
@@ -260,6 +261,7 @@ void member_nodes_set(struct member *member, const struct member_node *nodes, si
     if (order != NULL) {
         order->count = count;
         order->visible = visible;
+        order->format = format;
         memcpy(order->nodes, nodes, count * sizeof nodes[0]);
     }
     order_post(member, order);
@@ -325,7 +327,8 @@ static enum result open_links(struct member *member, const struct member_options
                               struct error *err)
 {
     struct hello ours = {.protocol = PEER_PROTOCOL,
-                         .format = PEER_FORMAT,
+                         .format = format_spoken,
+                         .stored = options->format,
                          .epoch = options->epoch,
                          .id = options->id};
     int fd = -1;

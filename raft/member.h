@@ -125,6 +125,7 @@ struct member_options {
     uint64_t id;
     const char *cluster_id, *name;            /* copied */
     uint64_t epoch;                           /* of `cluster recover` */
+    uint64_t format;                          /* that is stored */
     const char *lineage;                      /* copied */
     const char *peer_listen, *peer_advertise; /* "127.0.0.1:7000"; copied */
     struct tls_context *server, *client;      /* of the peer port; shared */
@@ -170,9 +171,9 @@ void member_quarantine_set(struct member *member, bool is_quarantined);
 bool member_digest_at(struct member *member, uint64_t index, uint64_t *ret_digest);
 /* Thread-safe: from now on these times and this shape. */
 void member_shape_set(struct member *member, const struct member_shape *shape);
-/* Thread-safe: the node records, as of `visible`; copied. Links are dialled and the roster
- * is kept by them; a peer that is not among them although `visible` has reached its id was
- * removed, and is refused. */
+/* Thread-safe: the node records and the stored format, as of `visible`; copied. Links are
+ * dialled and the roster is kept by them; a peer that is not among them although `visible`
+ * has reached its id was removed, and is refused. */
 struct member_node {
     uint64_t id;
     char address[MEMBER_ADDRESS]; /* "host:port" */
@@ -180,7 +181,7 @@ struct member_node {
     uint64_t region; /* hash of its name */
 };
 void member_nodes_set(struct member *member, const struct member_node *nodes, size_t count,
-                      uint64_t visible);
+                      uint64_t visible, uint64_t format);
 /* Thread-safe, relaxed: for /livez: instant_monotonic_ms of the loop's last turn. */
 uint64_t member_turned_ms(const struct member *member);
 

@@ -13,7 +13,7 @@ static bool is_allowed(struct slice key)
     return key.size > 1 && key.size <= ENV_KEY_LIMIT && key.data[0] == '_' &&
            !slice_starts_with(key, NODE_PREFIX) && !slice_starts_with(key, FORMER_PREFIX) &&
            !slice_starts_with(key, TOKEN_PREFIX) && !slice_starts_with(key, GONE_PREFIX) &&
-           !slice_equal(key, CLUSTER_KEY);
+           !slice_equal(key, CLUSTER_KEY) && !slice_equal(key, FORMAT_KEY);
 }
 
 bool system_encode(struct buffer *out, const struct command_header *header,
@@ -100,6 +100,31 @@ enum result system_apply(struct command_call *call)
             return result;
     }
     return GW_OK;
+}
+
+bool format_encode(struct buffer *out, const struct command_header *header, uint64_t format)
+{
+    struct command_header numbered = *header;
+
+    numbered.number = COMMAND_FORMAT;
+    command_begin(out, &numbered);
+    pack_array(out, 1);
+    pack_u64(out, format);
+    return !out->failed;
+}
+
+enum result format_apply(struct command_call *call)
+{
+    struct unpack in = unpack_init(call->body);
+
+    unpack_array(&in, 1);
+    uint64_t format = unpack_u64(&in);
+    if (!unpack_done(&in))
+        return refuse(call, GW_MALFORMED, "the command does not decode");
+    /* The leader has asked everybody. Whoever cannot follow halts rather than diverges. */
+    if (format > format_spoken)
+        return GW_DAMAGED;
+    return format > call->format ? format_put(call->txn, call->index, format) : GW_OK;
 }
 
 void keys_record_pack(struct buffer *out, const struct keys_record *record)

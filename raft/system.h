@@ -24,6 +24,12 @@ bool system_encode(struct buffer *out, const struct command_header *header,
 /* COMMAND_SYSTEM of the state machine's table. */
 enum result system_apply(struct command_call *call);
 
+/* Raises the stored format to `format`; lower or equal changes nothing. */
+bool format_encode(struct buffer *out, const struct command_header *header,
+                   uint64_t format);
+/* COMMAND_FORMAT, the only one that may be written before its own format is stored. */
+enum result format_apply(struct command_call *call);
+
 /* "_keys": what is known of the cluster key, never the key itself. Names of keys are
  * seal_key_name(). */
 #define KEYS_KEY SLICE("_keys")

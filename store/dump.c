@@ -7,6 +7,7 @@
 #include "store/dump.h"
 
 #include "base/hash.h"
+#include "store/format.h"
 #include "store/history.h"
 #include "store/meta.h"
 
@@ -394,6 +395,8 @@ enum result dump_reader_end(struct dump_reader *reader,
 
     if (result == GW_OK && reader->txn != NULL)
         result = history_recount(reader->txn);
+    if (result == GW_OK && reader->txn != NULL)
+        result = format_mark(reader->txn);
     if (result == GW_OK && reader->txn != NULL)
         result = record_state_install(reader->txn, &reader->header.state);
     if (result == GW_OK && ret_header != NULL)

@@ -26,6 +26,7 @@
 #include "base/buffer.h"
 #include "base/hash.h"
 #include "base/plant.h"
+#include "store/format.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +42,6 @@
 #define WALK_ALWAYS   (64ull << 20)
 #define NEARLY_FULL   (64ull << 20) /* a short write with less room than this is for that */
 #define CHECKSUM_SIZE 8
-#define FORMAT        "1"
 
 const struct env_table_layout env_layout[ENV_TABLES] = {
     [ENV_META] = {"meta", false},       [ENV_LOG] = {"log", true},
@@ -281,11 +281,11 @@ static enum result check_identity(struct env *env, const struct env_options *opt
     if (result != GW_OK)
         return error_set(err, result, "read '%s/data.mdb'", env->dir);
     result = txn_get(txn, ENV_META, SLICE("format"), &value);
-    if (result == GW_OK && (!slice_parse_u64(value, &format) || format > 1))
+    if (result == GW_OK && (!slice_parse_u64(value, &format) || format > format_spoken))
         error_set(err, result = GW_NEWER,
-                  "'%s' was written in format %.*s, this program knows up to " FORMAT
-                  "; use the newer program",
-                  env->dir, SLICE_ARG(value));
+                  "'%s' was written in format %.*s, this program knows up to %llu; use the "
+                  "newer program",
+                  env->dir, SLICE_ARG(value), (unsigned long long)format_spoken);
     bool is_new = result == GW_NOT_FOUND;
     if (is_new)
         result = GW_OK;
@@ -308,7 +308,7 @@ static enum result check_identity(struct env *env, const struct env_options *opt
     result = env_begin_write(env, &txn);
     if (result != GW_OK)
         return error_set(err, result, "write '%s/data.mdb'", env->dir);
-    result = txn_end(txn, txn_put(txn, ENV_META, SLICE("format"), SLICE(FORMAT)));
+    result = txn_end(txn, txn_put(txn, ENV_META, SLICE("format"), SLICE("1")));
     if (result == GW_OK)
         result = env_sync(env);
     if (result != GW_OK)

@@ -6,25 +6,32 @@
 #define KEY_LIMIT   500
 #define VALUE_LIMIT (16u << 20)
 
-void history_pack_header(struct buffer *out, const struct history_header *header)
+void history_pack_header(struct buffer *out, uint64_t format,
+                         const struct history_header *header)
 {
-    pack_array(out, 6);
-    pack_u64(out, 2);
+    const bool has_message = format >= 2;
+
+    pack_array(out, has_message ? 6 : 5);
+    pack_u64(out, has_message ? 2 : 1);
     pack_u64(out, header->stamp_ms);
     pack_u64(out, header->wall_ms);
     pack_text(out, header->actor);
     pack_u64(out, header->item_count);
-    pack_text(out, header->message);
+    if (has_message)
+        pack_text(out, header->message);
 }
 
-void history_pack_item(struct buffer *out, const struct history_item *item)
+void history_pack_item(struct buffer *out, uint64_t format, const struct history_item *item)
 {
-    pack_array(out, 5);
+    const bool has_create_revision = format >= 2;
+
+    pack_array(out, has_create_revision ? 5 : 4);
     pack_text(out, item->key);
     pack_u64(out, (uint64_t)item->action);
     pack_u64(out, item->old_mod_revision);
     pack_bytes(out, item->old_value);
-    pack_u64(out, item->old_create_revision);
+    if (has_create_revision)
+        pack_u64(out, item->old_create_revision);
 }
 
 bool history_entry_open(struct slice packed, struct unpack *ret_in,

@@ -29,8 +29,11 @@ struct history_header {
     struct slice message; /* why, in the words of whoever changed it; may be empty */
 };
 
-void history_pack_header(struct buffer *out, const struct history_header *header);
-void history_pack_item(struct buffer *out, const struct history_item *item);
+/* As the stored format (store/format.h) has them; both must go by the same. */
+void history_pack_header(struct buffer *out, uint64_t format,
+                         const struct history_header *header);
+void history_pack_item(struct buffer *out, uint64_t format,
+                       const struct history_item *item);
 /* Reads the header, then item_count times an item; both borrow from `packed`. */
 bool history_entry_open(struct slice packed, struct unpack *ret_in,
                         struct history_header *ret_header);

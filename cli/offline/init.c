@@ -1,9 +1,10 @@
-/* The founder: cluster key, CA, its own and an admin's certificate, the first two
+/* The founder: cluster key, CA, its own and an admin's certificate, the first
  * entries of the log. */
 #include "base/instant.h"
 #include "cli/offline/founding.h"
 #include "raft/command.h"
 #include "raft/conf.h"
+#include "raft/system.h"
 #include "store/meta.h"
 #include "store/store.h"
 
@@ -28,17 +29,31 @@ static enum result encode_creation(struct founding *founding, struct buffer *com
     return GW_OK;
 }
 
+/* A new cluster begins with all this program can write. */
+static enum result encode_format(const struct founding *founding, struct buffer *command,
+                                 struct error *err)
+{
+    const struct command_header header = {.wall_ms = founding->now_ms,
+                                          .actor = SLICE("init")};
+
+    return format_encode(command, &header, format_spoken)
+               ? GW_OK
+               : error_set(err, GW_NO_MEMORY, "make the first entries");
+}
+
 static enum result make_store(struct founding *founding, struct error *err)
 {
     const struct env_options env_options = {.dir = founding->options->data_dir,
                                             .create = true};
     struct env *env = NULL;
-    struct buffer command;
+    struct buffer command, format;
     struct slice conf = {0};
     struct txn *txn;
 
     buffer_init(&command, 0);
-    if (encode_creation(founding, &command, err) != GW_OK)
+    buffer_init(&format, 0);
+    if (encode_creation(founding, &command, err) != GW_OK ||
+        encode_format(founding, &format, err) != GW_OK)
         goto out;
     conf = conf_encode_founder(FOUNDER_ID);
     if (conf.data == NULL) {
@@ -55,14 +70,15 @@ static enum result make_store(struct founding *founding, struct error *err)
         error_set(err, result, "write the store: %s", result_text(result));
         goto out;
     }
-    store_bootstrap(env, conf,
-                    &(struct store_entry){
-                        .term = 1, .type = RAFT_COMMAND, .bytes = buffer_slice(&command)},
-                    1, err);
+    const struct store_entry entries[] = {
+        {.term = 1, .type = RAFT_COMMAND, .bytes = buffer_slice(&command)},
+        {.term = 1, .type = RAFT_COMMAND, .bytes = buffer_slice(&format)}};
+    store_bootstrap(env, conf, entries, format_spoken > FORMAT_OLDEST ? 2 : 1, err);
 out:
     env_close(env);
     free((void *)(uintptr_t)conf.data);
     buffer_deinit(&command);
+    buffer_deinit(&format);
     return err->code;
 }
 

@@ -8,6 +8,7 @@
 #include "pki/seal.h"
 #include "pki/token.h"
 #include "raft/hello.h"
+#include "store/format.h"
 #include "store/env.h"
 #include "store/meta.h"
 
@@ -30,6 +31,9 @@ struct answer { /* slices borrow the frame */
 static void encode_request(const struct offline_options *options, const struct token *token,
                            struct slice csr, struct buffer *out)
 {
+    char format[24];
+    int format_size =
+        snprintf(format, sizeof format, "%llu", (unsigned long long)format_spoken);
     const struct {
         const char *key;
         struct slice value;
@@ -45,6 +49,7 @@ static void encode_request(const struct offline_options *options, const struct t
         {"version", SLICE(OFFLINE_VERSION)},
         {"role", slice_from_string(options->role)},
         {"replace", options->replace ? SLICE("yes") : SLICE("")},
+        {"format", slice_of(format, (size_t)format_size)},
     };
     size_t count = sizeof fields / sizeof fields[0];
 

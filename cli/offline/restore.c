@@ -13,6 +13,7 @@
 #include "cli/offline/snapshot.h"
 #include "cli/offline/snapshot_file.h"
 #include "raft/conf.h"
+#include "store/format.h"
 #include "store/history.h"
 #include "store/meta.h"
 
@@ -121,7 +122,7 @@ static enum result begin_history(struct restoring *restoring, struct txn *txn,
     if (result == GW_OK)
         result = history_recount(txn);
     buffer_init(&entry, 0);
-    history_pack_header(&entry, &header);
+    history_pack_header(&entry, format_spoken, &header);
     if (result == GW_OK && entry.failed)
         result = GW_NO_MEMORY;
     if (result == GW_OK)
@@ -142,6 +143,8 @@ static enum result write_state(struct restoring *restoring, struct txn *txn,
         result = turn_records(restoring, txn);
     if (result == GW_OK)
         result = put_records(restoring, txn, records);
+    if (result == GW_OK)
+        result = format_put(txn, restoring->index, format_spoken);
     if (result == GW_OK)
         result = record_state_get(txn, &state);
     if (result != GW_OK)

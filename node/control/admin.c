@@ -41,6 +41,8 @@ static const struct admin_route routes[] = {
     {"POST", "v1/cluster/tokens", tokens_create},
     {"GET", "v1/cluster/tokens", tokens_list},
     {"DELETE", "v1/cluster/tokens/*", tokens_revoke},
+    {"GET", "v1/cluster/upgrade", upgrade_status},
+    {"POST", "v1/cluster/upgrade/finalize", upgrade_finalize},
     {"GET", "v1/cluster/certs", certs_list},
     {"POST", "v1/cluster/certs/rotate", certs_rotate},
     {"POST", "v1/cluster/keys/export", keys_export, true},

@@ -50,6 +50,12 @@ void tokens_revoke(struct request *request);
 void certs_list(struct request *request);
 void certs_rotate(struct request *request);
 
+/* upgrade.c */
+void upgrade_status(struct request *request);
+void upgrade_finalize(struct request *request);
+/* Whether the stored format has reached `format`, which `what` needs; false: refused. */
+bool upgrade_allows(struct request *request, uint64_t format, const char *what);
+
 /* keys.c */
 void keys_export(struct request *request);
 

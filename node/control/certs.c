@@ -314,6 +314,10 @@ static void rotate(struct request *request)
         request_fail_error(request, &request->err);
         return;
     }
+    if (!upgrade_allows(request, 2, "a rotation of certificates")) {
+        judging_deinit(&judging);
+        return;
+    }
     gather(request, &judging, &gathered);
     if (record_get(judging.txn, RETIRED_KEY, &record) == GW_OK)
         item.expected_mod_revision = record.mod_revision;

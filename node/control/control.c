@@ -139,6 +139,7 @@ static void take_visible(struct control *control, uint64_t index, uint64_t revis
                   LOG_STR("why", result_text(result)));
     } else {
         bool changed = nodes.count != control->nodes.count ||
+                       nodes.format != control->nodes.format ||
                        memcmp(nodes.items, control->nodes.items,
                               nodes.count * sizeof *nodes.items) != 0;
         bool was_witness = publish_is_witness(control);
@@ -334,6 +335,7 @@ static void hook_regions(void *owner, struct write *write)
     struct control *control = owner;
     write->region_count =
         nodes_regions(&control->nodes, &write->arena, write->regions, WRITE_REGIONS_MAX);
+    write->format = control->nodes.format;
     write->cluster_name =
         arena_copy(&write->arena, slice_from_string(control->nodes.cluster_name));
 }
@@ -502,6 +504,7 @@ enum result control_start_member(struct control *control, struct error *err)
                                      .client = client,
                                      .data_dir = control->options.data_dir,
                                      .epoch = control->epoch.number,
+                                     .format = control->nodes.format,
                                      .lineage = control->epoch.lineage,
                                      .env = control->env,
                                      .formers = formers,

@@ -25,6 +25,7 @@ struct joining {
     struct member_forwarded *forwarded;
     /* Borrowed from its payload. */
     struct slice token, secret, csr, name, region, zone, peer, admin, version, role;
+    struct slice format;  /* the newest it reads; empty: 1 */
     struct slice replace; /* "yes": take the place of the node of this name */
 };
 
@@ -65,7 +66,8 @@ static bool read_request(struct joining *joining)
                   {SLICE("admin"), &joining->admin, NODE_ADDRESS_LIMIT},
                   {SLICE("version"), &joining->version, 63},
                   {SLICE("role"), &joining->role, 16},
-                  {SLICE("replace"), &joining->replace, 8}};
+                  {SLICE("replace"), &joining->replace, 8},
+                  {SLICE("format"), &joining->format, 8}};
     struct wire wire;
     size_t count;
 
@@ -186,6 +188,24 @@ static bool find_replaced(struct joining *joining, uint64_t *ret_id)
     return true;
 }
 
+/* False: it was refused. Its links would be, too, with a token spent. */
+static bool reads_format(struct joining *joining)
+{
+    uint64_t format = 1, stored = joining->control->nodes.format;
+    char sentence[256];
+
+    if (joining->format.size != 0 && !slice_parse_u64(joining->format, &format))
+        format = 1;
+    if (format >= stored)
+        return true;
+    snprintf(sentence, sizeof sentence,
+             "the joiner's program reads formats up to %llu, the cluster stores format "
+             "%llu: use a newer gwctl and gwd",
+             (unsigned long long)format, (unsigned long long)stored);
+    refuse(joining, GW_CONFLICT, sentence);
+    return false;
+}
+
 static void propose(struct joining *joining)
 {
     uint64_t replaced;
@@ -201,7 +221,7 @@ static void propose(struct joining *joining)
         return;
     }
     key_free(public_key);
-    if (!find_replaced(joining, &replaced))
+    if (!reads_format(joining) || !find_replaced(joining, &replaced))
         return;
     SHA256((const unsigned char *)joining->csr.data, joining->csr.size, digest);
     token_hash((const uint8_t *)joining->secret.data, hash);

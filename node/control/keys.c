@@ -102,7 +102,9 @@ static void export(struct request *request)
     record.exported_ms = header.wall_ms;
     keys_record_pack(&value, &record);
     item.value = buffer_slice(&value);
-    if (result != GW_OK)
+    if (control->nodes.format < 2)
+        answer(request); /* nothing can be remembered yet */
+    else if (result != GW_OK)
         request_fail(request, result, "read what is known of the key: %s",
                      result_text(result));
     else if (!system_encode(&command, &header, &item, 1) ||

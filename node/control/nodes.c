@@ -64,6 +64,8 @@ enum result nodes_read(struct env *env, struct nodes *ret_nodes)
         result = record_walk(txn, NODE_PREFIX, take_node, ret_nodes);
     if (result == GW_NOT_FOUND)
         result = GW_OK;
+    if (result == GW_OK)
+        result = format_get(txn, &ret_nodes->format);
     if (result == GW_OK && record_get(txn, CLUSTER_KEY, &record) == GW_OK) {
         struct cluster_record cluster;
         if (cluster_record_unpack(record.value, &cluster))
@@ -146,7 +148,7 @@ void nodes_tell(const struct nodes *nodes, struct member *member)
         told[i].wish = wish_of(entry->role);
         told[i].region = hash_stable(slice_from_string(entry->region));
     }
-    member_nodes_set(member, told, nodes->count, nodes->state.applied);
+    member_nodes_set(member, told, nodes->count, nodes->state.applied, nodes->format);
 }
 
 size_t nodes_regions(const struct nodes *nodes, struct arena *arena,

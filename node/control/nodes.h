@@ -20,6 +20,7 @@ struct nodes {
     size_t count;
     struct node_entry items[MEMBER_PEERS];
     char cluster_name[64];
+    uint64_t format; /* stored */
 };
 
 /* GW_OK, or what the store said. */

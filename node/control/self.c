@@ -8,6 +8,7 @@
 #include "model/wire.h"
 #include "node/control/room.h"
 #include "raft/command.h"
+#include "raft/hello.h"
 
 #include <stdio.h>
 
@@ -103,7 +104,7 @@ void control_status_send(struct control *control)
     snprintf(digest, sizeof digest, "%016llx",
              (unsigned long long)control->nodes.state.digest);
     buffer_init(&blob, 16384);
-    pack_map(&blob, 13);
+    pack_map(&blob, 15);
     pack_text(&blob, SLICE("name"));
     pack_text(&blob, slice_from_string(control->options.identity.name));
     pack_text(&blob, SLICE("region"));
@@ -116,6 +117,10 @@ void control_status_send(struct control *control)
     pack_text(&blob, slice_from_string(self == NULL ? "" : self->admin));
     pack_text(&blob, SLICE("version"));
     pack_text(&blob, SLICE(CONTROL_VERSION));
+    pack_text(&blob, SLICE("protocol"));
+    pack_u64(&blob, PEER_PROTOCOL);
+    pack_text(&blob, SLICE("format"));
+    pack_u64(&blob, format_spoken);
     pack_text(&blob, SLICE("served"));
     pack_u64(&blob, control->publish.is_served ? control->publish.served : 0);
     pack_text(&blob, SLICE("visible"));

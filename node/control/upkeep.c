@@ -321,6 +321,6 @@ void upkeep_tick(struct upkeep *upkeep, uint64_t now_ms)
     upkeep->why = due(upkeep, instant_wall_ms());
     if (upkeep->why != RENEWAL_NONE)
         renew(upkeep);
-    else if (!upkeep->is_told)
+    else if (!upkeep->is_told && control->nodes.format >= 2)
         tell(upkeep);
 }

@@ -21,7 +21,8 @@ bool upkeep_encode(struct control *control, uint64_t id, struct slice holding,
                                      .expected_mod_revision = revision,
                                      .value = holding};
 
-    return node != NULL && system_encode(command, &header, &item, 1);
+    return node != NULL && control->nodes.format >= 2 &&
+           system_encode(command, &header, &item, 1);
 }
 
 static void answer_told(struct control *control, struct member_forwarded *forwarded,

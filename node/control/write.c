@@ -325,14 +325,20 @@ static enum result encode(struct write *write, const struct edition *base)
                                     : (struct slice){0},
         .sequence = write->has_client ? 1 : 0,
         .actor = write->actor};
+    struct slice message =
+        write->change.message.size != 0 ? write->change.message : write->message;
+    if (write->format < 2 && message.size != 0) {
+        problems_add(
+            &write->problems, &(struct problem){.is_warning = true}, "format",
+            "the message is not kept before stored format 2: gwctl cluster upgrade");
+        message = (struct slice){0};
+    }
     const struct transaction transaction = {.conf_sequence = base->conf_sequence,
                                             .has_if_revision = write->has_if_revision,
                                             .if_revision = write->if_revision,
                                             .items = items,
                                             .item_count = count,
-                                            .message = write->change.message.size != 0
-                                                           ? write->change.message
-                                                           : write->message};
+                                            .message = message};
     bool encoded = !values.failed &&
                    transaction_encode(&write->command, &header, &transaction) &&
                    !write->command.failed;

@@ -67,6 +67,7 @@ struct write {
     struct buffer command;
     struct member_region regions[WRITE_REGIONS_MAX]; /* in `arena` */
     size_t region_count;
+    uint64_t format; /* stored */
     struct slice
         cluster_name; /* as `init --cluster` gave it, in `arena`; empty: not known */
     struct arena arena;

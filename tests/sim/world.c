@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "raft/conf.h"
+#include "raft/system.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -131,8 +132,9 @@ static void trace(struct sim *sim, const struct sim_event *event)
 static void found(struct sim *sim)
 {
     unsigned count = sim->schedule->founders;
-    struct store_entry entries[SCHEDULE_SLOTS];
-    struct buffer commands[SCHEDULE_SLOTS];
+    struct store_entry entries[SCHEDULE_SLOTS + 1];
+    struct buffer commands[SCHEDULE_SLOTS + 1];
+    const struct command_header header = {.wall_ms = 1};
     struct raft_configuration conf;
     struct error err = ERROR_NONE;
 
@@ -145,19 +147,23 @@ static void found(struct sim *sim)
             abort();
         buffer_init(&commands[i], 0);
         churn_founding((int)i + 1, &commands[i]);
+    }
+    buffer_init(&commands[count], 0);
+    if (!format_encode(&commands[count], &header, FORMAT_NEWEST))
+        abort();
+    for (unsigned i = 0; i <= count; i++)
         entries[i] = (struct store_entry){.type = STORE_COMMAND,
                                           .bytes = buffer_slice(&commands[i])};
-    }
     struct slice bytes = conf_encode(&conf);
     raft_configuration_close(&conf);
     for (unsigned i = 1; i <= count; i++) {
-        if (store_bootstrap(sim->nodes[i].env, bytes, entries, count, &err) != GW_OK) {
+        if (store_bootstrap(sim->nodes[i].env, bytes, entries, count + 1, &err) != GW_OK) {
             printf("bootstrap: %s\n", err.text);
             abort();
         }
     }
     free((void *)(uintptr_t)bytes.data);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i <= count; i++)
         buffer_deinit(&commands[i]);
 }
 

@@ -17,7 +17,7 @@
 static struct hello hello_of(uint64_t id)
 {
     struct hello hello = {
-        .protocol = PEER_PROTOCOL, .format = PEER_FORMAT, .epoch = 1, .id = id};
+        .protocol = PEER_PROTOCOL, .format = 2, .stored = 1, .epoch = 1, .id = id};
 
     strcpy(hello.cluster_id, CLUSTER);
     strcpy(hello.name, "eu-1");
@@ -136,6 +136,25 @@ static void another_cluster_epoch_or_copy_of_this_node_is_refused(void **state)
     assert_non_null(strstr(err.text, "copy of this data directory"));
 }
 
+static void an_older_program_is_refused_by_either_side(void **state)
+{
+    struct hello ours = hello_of(1), theirs = hello_of(2);
+    struct identity proved = node_identity(2);
+    struct error err = ERROR_NONE;
+
+    (void)state;
+    theirs.format = 1;
+    assert_int_equal(hello_check(&ours, &theirs, &proved, &err), GW_OK); /* they mix */
+    ours.stored = 2;
+    assert_int_equal(hello_check(&ours, &theirs, &proved, &err), GW_NEWER);
+    assert_non_null(strstr(err.text, "newer gwd there"));
+    ours = hello_of(1);
+    theirs = hello_of(2);
+    theirs.stored = 3;
+    assert_int_equal(hello_check(&ours, &theirs, &proved, &err), GW_NEWER);
+    assert_non_null(strstr(err.text, "newer gwd here"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +163,7 @@ int main(void)
         cmocka_unit_test(noise_never_passes_for_a_hello),
         cmocka_unit_test(whoever_is_not_who_the_certificate_says_is_refused),
         cmocka_unit_test(another_cluster_epoch_or_copy_of_this_node_is_refused),
+        cmocka_unit_test(an_older_program_is_refused_by_either_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

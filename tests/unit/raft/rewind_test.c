@@ -19,6 +19,7 @@ static void m_init(struct machine *m)
     m->fsm = (struct fsm){.types = cluster_commands, .type_count = cluster_command_count};
     m->index = 10;
     assert_int_equal(env_begin_write(m->s.env, &m->txn), GW_OK);
+    assert_int_equal(format_put(m->txn, 1, FORMAT_NEWEST), GW_OK);
 }
 
 static void m_deinit(struct machine *m)

@@ -10,6 +10,13 @@ struct machine {
     uint64_t index;
 };
 
+static void begin(struct machine *m)
+{
+    scratch_init(&m->s);
+    scratch_open(&m->s, 0);
+    scratch_format(&m->s);
+}
+
 static enum result apply(struct machine *m, const struct system_item *items, size_t count)
 {
     struct fsm fsm = {.types = cluster_commands, .type_count = cluster_command_count};
@@ -51,8 +58,7 @@ static void all_are_written_or_none(void **state)
     char text[64];
 
     (void)state;
-    scratch_init(&m.s);
-    scratch_open(&m.s, 0);
+    begin(&m);
     const struct system_item first[] = {{.key = SLICE("_keys"), .value = SLICE("a")},
                                         {.key = SLICE("_ca"), .value = SLICE("b")}};
     assert_int_equal(apply(&m, first, 2), GW_OK); /* index 1 */
@@ -77,10 +83,10 @@ static void resources_and_nodes_are_not_for_it(void **state)
     struct machine m = {0};
 
     (void)state;
-    scratch_init(&m.s);
-    scratch_open(&m.s, 0);
+    begin(&m);
     const struct slice keys[] = {SLICE("route/a"),  SLICE("_node/1"),   SLICE("_token/x"),
-                                 SLICE("_cluster"), SLICE("_former/2"), SLICE("_")};
+                                 SLICE("_cluster"), SLICE("_former/2"), SLICE("_format"),
+                                 SLICE("_")};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const struct system_item item = {.key = keys[i], .value = SLICE("x")};
         assert_int_equal(apply(&m, &item, 1), GW_USAGE);

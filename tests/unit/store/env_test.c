@@ -132,7 +132,7 @@ static void another_clusters_directory_is_foreign_and_a_newer_one_newer(void **s
         env_open(&(struct env_options){.dir = s.dir, .cluster_id = "ours"}, &s.env, &err),
         GW_OK);
     assert_int_equal(env_begin_write(s.env, &txn), GW_OK);
-    put_text(txn, ENV_META, "format", "2");
+    put_text(txn, ENV_META, "format", "3");
     assert_int_equal(txn_commit(txn), GW_OK);
     scratch_close(&s);
     assert_int_equal(env_open(&(struct env_options){.dir = s.dir}, &env, &err), GW_NEWER);

@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "store/env.h"
+#include "store/format.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,6 +40,16 @@ static inline void scratch_init(struct scratch *scratch)
         *scratch = (struct scratch){.dir = "/tmp/gw-unit-store-XXXXXX"};
         assert_non_null(mkdtemp(scratch->dir));
     }
+}
+
+/* As a new cluster has it: what is newer than format 1 may be written. */
+static inline void scratch_format(struct scratch *scratch)
+{
+    struct txn *txn;
+
+    assert_int_equal(env_begin_write(scratch->env, &txn), GW_OK);
+    assert_int_equal(format_put(txn, 1, FORMAT_NEWEST), GW_OK);
+    assert_int_equal(txn_commit(txn), GW_OK);
 }
 
 static inline void scratch_close(struct scratch *scratch)

@@ -3,6 +3,7 @@
 
 #include "store/dump.h"
 #include "store/dump_source.h"
+#include "store/format.h"
 #include "store/history.h"
 #include "store/meta.h"
 #include "store/records.h"
@@ -493,10 +494,12 @@ static void the_history_keeps_the_last_thousand(void **state)
     assert_int_equal(env_begin_write(s.env, &txn), GW_OK);
     for (uint64_t i = 1; i <= 1200; i++) {
         buffer_init(&entry, 0);
-        history_pack_header(&entry, &(struct history_header){.item_count = 1});
+        history_pack_header(&entry, FORMAT_NEWEST,
+                            &(struct history_header){.item_count = 1});
         history_pack_item(
-            &entry, &(struct history_item){.key = i == 700 ? SLICE("gone") : SLICE("other"),
-                                           .action = HISTORY_DELETED});
+            &entry, FORMAT_NEWEST,
+            &(struct history_item){.key = i == 700 ? SLICE("gone") : SLICE("other"),
+                                   .action = HISTORY_DELETED});
         assert_int_equal(history_append(txn, i * 2, buffer_slice(&entry)), GW_OK);
         buffer_deinit(&entry);
     }

@@ -17,6 +17,7 @@ static int begin(void **state)
     (void)state;
     scratch_init(&scratch);
     scratch_open(&scratch, 0);
+    scratch_format(&scratch);
     fsm = (struct fsm){.types = cluster_commands, .type_count = cluster_command_count};
     entry_index = 0;
     strcpy(message, "why");
