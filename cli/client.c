@@ -31,20 +31,23 @@ struct client {
 
 static int load_tls(struct client *client, const struct context *context)
 {
-    X509 *ca = NULL, *certificate = NULL;
+    struct certificate_bundle ca = {0};
+    X509 *certificate = NULL;
     EVP_PKEY *key = NULL;
     struct error err = ERROR_NONE;
 
-    if (certificate_from_pem(context->ca, &ca, &err) == GW_OK &&
+    if (certificate_bundle_from_pem(context->ca, &ca, &err) == GW_OK &&
         certificate_from_pem(context->certificate, &certificate, &err) == GW_OK &&
         key_from_pem(context->key, &key, &err) == GW_OK) {
         char *cluster_id = arena_string(&client->arena, context->cluster_id);
-        tls_context_admin_client(
-            &(struct tls_self){
-                .certificate = certificate, .key = key, .ca = ca, .cluster_id = cluster_id},
-            &client->tls, &err);
+        tls_context_admin_client(&(struct tls_self){.certificate = certificate,
+                                                    .key = key,
+                                                    .ca = ca.items[0],
+                                                    .other_ca = ca.items[1],
+                                                    .cluster_id = cluster_id},
+                                 &client->tls, &err);
     }
-    certificate_free(ca);
+    certificate_bundle_deinit(&ca);
     certificate_free(certificate);
     key_free(key);
     if (err.code != GW_OK) {

@@ -140,6 +140,8 @@ static const struct option wait_options[] = {
     {"--voters", 0, "N", "Until there are so many voters."},
     {"--revision", 0, "R", "Until every node serves this revision."},
     {0}};
+static const struct option certs_options[] = {
+    {"--ca", 0, NULL, "By a new authority; the old one is believed no more."}, {0}};
 static const struct option remove_options[] = {
     {"--force", 0, NULL, "Though too few voters for a quorum may be left."}, {0}};
 static const struct option context_import_options[] = {
@@ -170,8 +172,8 @@ const struct command commands[] = {
      run_certs_list},
     {"cluster certs list", "", 0, 0, "List the cluster's own certificates.", NULL,
      run_certs_list},
-    {"cluster certs rotate", "", 0, 0, "Give every node a new key and certificate.", NULL,
-     run_certs_rotate},
+    {"cluster certs rotate", "", 0, 0, "Give every node a new key and certificate.",
+     certs_options, run_certs_rotate},
     {"cluster keys export", "FILE", 1, 1, "Save the cluster key under a passphrase.",
      keys_options, run_keys_export},
     {"cluster keys import", "FILE", 1, 1, "Put a saved cluster key into a data directory.",

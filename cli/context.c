@@ -183,6 +183,30 @@ static enum result with_endpoints(const struct context *context, const char *end
     return out->failed ? error_set(err, GW_NO_MEMORY, "out of memory") : GW_OK;
 }
 
+enum result context_renew(const struct context *context, struct slice ca,
+                          struct slice certificate, struct slice key, struct error *err)
+{
+    struct context fresh = *context;
+    struct buffer endpoints, out;
+    char path[PATH_SIZE], name[128];
+
+    fresh.ca = ca;
+    fresh.certificate = certificate;
+    fresh.key = key;
+    snprintf(name, sizeof name, "%.*s", SLICE_ARG(context->name));
+    buffer_init(&endpoints, 8192);
+    buffer_init(&out, CONTEXT_FILE_MAX);
+    buffer_printf(&endpoints, "%.*s", SLICE_ARG(context->endpoints));
+    buffer_append_byte(&endpoints, '\0');
+    if (endpoints.failed || !path_of(name, path))
+        error_set(err, GW_USAGE, "'%s' is no name for a context", name);
+    else if (with_endpoints(&fresh, endpoints.data, &out, err) == GW_OK)
+        keyfile_write(path, buffer_slice(&out), 0600, err);
+    buffer_deinit(&endpoints);
+    key_buffer_wipe(&out);
+    return err->code;
+}
+
 int run_context_import(struct invocation *invocation)
 {
     const char *file = invocation->arguments[0];

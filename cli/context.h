@@ -17,4 +17,8 @@ struct context {
 enum result context_load(const char *name, struct arena *arena, struct context *ret_context,
                          struct error *err);
 
+/* Writes the context's file anew with these, PEM; the rest stays. */
+enum result context_renew(const struct context *context, struct slice ca,
+                          struct slice certificate, struct slice key, struct error *err);
+
 #endif

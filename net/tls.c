@@ -156,8 +156,8 @@ static int on_verify(X509_STORE_CTX *store, void *argument)
             sk_X509_free(trusted);
             error_set(
                 &session->refusal, GW_UNAUTHORISED,
-                "the server is not of the cluster that made the token: its CA differs; "
-                "next: check the address, or make a new token");
+                "the server is not of the cluster that made the token: its CA differs, or "
+                "was rotated since; next: check the address, or make a new token");
             X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
             return 0;
         }

@@ -2,7 +2,9 @@
  * its tokens, its authority.
  *
  *   "_cluster"   struct cluster_record
- *   "_ca"        struct ca_record
+ *   "_ca"        struct ca_record, of the authority that signs
+ *   "_ca/next"   likewise, while everybody learns to believe one that will sign
+ *   "_ca/old"    likewise, without the key, while certificates of it are replaced
  *   "_node/ID"   struct node_record, ID in decimal
  *   "_former/ID" struct node_record of who was left behind by a recovery
  *   "_token/ID"  struct token_record, ID as in the token
@@ -22,6 +24,8 @@
 
 #define CLUSTER_KEY   SLICE("_cluster")
 #define CA_KEY        SLICE("_ca")
+#define CA_NEXT_KEY   SLICE("_ca/next")
+#define CA_OLD_KEY    SLICE("_ca/old")
 #define NODE_PREFIX   SLICE("_node/")
 #define FORMER_PREFIX SLICE("_former/")
 #define TOKEN_PREFIX  SLICE("_token/")

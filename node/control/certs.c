@@ -3,14 +3,18 @@
  *
  * A rotation is a list of serials that are to go. Every node looks whether its own is
  * among them (upkeep.h), so a node that is down finds it when it is back, and asking
- * twice renews nothing twice. */
+ * twice renews nothing twice. That of the authority begins with a record of the next
+ * one; the rest is authority.h's. */
 #include "base/instant.h"
 #include "node/control/admin.h"
+#include "node/control/authority.h"
 #include "node/control/renewal.h"
 #include "pki/certificate.h"
 #include "raft/holding.h"
 #include "raft/system.h"
 #include "store/records.h"
+
+#include <openssl/sha.h>
 
 #define DAY_MS 86400000
 
@@ -18,48 +22,72 @@
 struct judging {
     struct txn *txn;
     struct retired_record retired;
-    X509 *ca; /* owned */
+    X509 *ca;    /* that signs, owned */
+    X509 *other; /* believed beside it, owned; NULL: none */
+    bool is_next;
+    uint8_t trust[HOLDING_TRUST_SIZE]; /* as every node's is to be */
     uint64_t now_ms;
 };
 
 static void judging_deinit(struct judging *judging)
 {
     certificate_free(judging->ca);
+    certificate_free(judging->other);
     txn_abort(judging->txn);
+}
+
+static void read_authorities(struct judging *judging, struct error *err)
+{
+    struct certificate_bundle bundle = {0};
+    struct record record;
+    struct buffer pem;
+
+    buffer_init(&pem, 256u << 10);
+    if (authority_bundle(judging->txn, &pem) != GW_OK ||
+        certificate_bundle_from_pem(buffer_slice(&pem), &bundle, err) != GW_OK) {
+        error_set(err, GW_DAMAGED, "the record of the CA cannot be read");
+    } else {
+        SHA256((const unsigned char *)pem.data, pem.size, judging->trust);
+        judging->ca = certificate_ref(bundle.items[0]);
+        judging->other = certificate_ref(bundle.items[1]);
+        judging->is_next = record_get(judging->txn, CA_NEXT_KEY, &record) == GW_OK;
+    }
+    certificate_bundle_deinit(&bundle);
+    buffer_deinit(&pem);
 }
 
 static enum result judging_init(struct judging *judging, const struct control *control,
                                 struct error *err)
 {
     struct record record;
-    struct ca_record ca;
 
     memset(judging, 0, sizeof *judging);
     judging->now_ms = instant_wall_ms();
     enum result result = env_begin_read(control->env, &judging->txn);
     if (result != GW_OK)
         return error_set(err, result, "read the certificates: %s", result_text(result));
-    if (record_get(judging->txn, CA_KEY, &record) != GW_OK ||
-        !ca_record_unpack(record.value, &ca) ||
-        certificate_from_pem(ca.certificate, &judging->ca, err) != GW_OK)
-        error_set(err, GW_DAMAGED, "the record of the CA cannot be read");
-    else if (record_get(judging->txn, RETIRED_KEY, &record) == GW_OK)
+    read_authorities(judging, err);
+    if (record_get(judging->txn, RETIRED_KEY, &record) == GW_OK)
         retired_record_unpack(record.value, &judging->retired);
     if (err->code != GW_OK)
         judging_deinit(judging);
     return err->code;
 }
 
-static bool read_held(const struct judging *judging, uint64_t id, X509 **ret_certificate)
+/* *ret_believes: it believes whom it is to. */
+static bool read_held(const struct judging *judging, uint64_t id, X509 **ret_certificate,
+                      bool *ret_believes)
 {
     struct holding_record holding;
     struct record record;
     struct error ignored;
     char key[NODE_KEY_SIZE];
 
-    return record_get(judging->txn, holding_record_key(id, key), &record) == GW_OK &&
-           holding_record_unpack(record.value, &holding) &&
-           certificate_from_pem(holding.certificate, ret_certificate, &ignored) == GW_OK;
+    if (record_get(judging->txn, holding_record_key(id, key), &record) != GW_OK ||
+        !holding_record_unpack(record.value, &holding))
+        return false;
+    *ret_believes = memcmp(holding.trust.data, judging->trust, sizeof judging->trust) == 0;
+    return certificate_from_pem(holding.certificate, ret_certificate, &ignored) == GW_OK;
 }
 
 static enum renewal judge(const struct judging *judging, X509 *certificate)
@@ -167,7 +195,8 @@ static void emit_ca(struct emit *emit, const struct judging *judging, X509 *ca,
     emit_object_end(emit);
 }
 
-static const char *status_of(const struct judging *judging, X509 *certificate)
+static const char *status_of(const struct judging *judging, X509 *certificate,
+                             bool believes)
 {
     uint64_t from_ms, until_ms;
 
@@ -176,15 +205,21 @@ static const char *status_of(const struct judging *judging, X509 *certificate)
     certificate_validity(certificate, &from_ms, &until_ms);
     if (judging->now_ms > until_ms)
         return "expired";
-    return judge(judging, certificate) == RENEWAL_NONE ? "current" : "due";
+    return believes && judge(judging, certificate) == RENEWAL_NONE ? "current" : "due";
 }
 
 static void emit_node(struct emit *emit, const struct judging *judging,
                       const struct member_line *line)
 {
-    X509 *certificate = NULL;
+    X509 *certificate = NULL, *issuer = NULL;
+    bool believes = false;
 
-    read_held(judging, line->id, &certificate);
+    read_held(judging, line->id, &certificate, &believes);
+    if (certificate != NULL && certificate_is_signed_by(certificate, judging->ca))
+        issuer = judging->ca;
+    else if (certificate != NULL && judging->other != NULL &&
+             certificate_is_signed_by(certificate, judging->other))
+        issuer = judging->other;
     emit_object(emit);
     emit_key(emit, "kind");
     emit_cstring(emit, "node");
@@ -195,12 +230,8 @@ static void emit_node(struct emit *emit, const struct judging *judging,
     emit_key(emit, "state");
     emit_cstring(emit, line->state);
     emit_key(emit, "status");
-    emit_cstring(emit, status_of(judging, certificate));
-    emit_certificate(emit, judging, certificate,
-                     certificate != NULL &&
-                             certificate_is_signed_by(certificate, judging->ca)
-                         ? judging->ca
-                         : NULL);
+    emit_cstring(emit, status_of(judging, certificate, believes));
+    emit_certificate(emit, judging, certificate, issuer);
     emit_object_end(emit);
     certificate_free(certificate);
 }
@@ -226,6 +257,8 @@ static void list(struct request *request)
     emit_key(&emit, "items");
     emit_array(&emit);
     emit_ca(&emit, &judging, judging.ca, "signing");
+    if (judging.other != NULL)
+        emit_ca(&emit, &judging, judging.other, judging.is_next ? "coming" : "leaving");
     for (size_t i = 0; i < members.count; i++) {
         if (members.lines[i].node != NULL)
             emit_node(&emit, &judging, &members.lines[i]);
@@ -285,7 +318,8 @@ static void gather(struct request *request, const struct judging *judging,
         const struct member_line *line = &members.lines[i];
         X509 *certificate = NULL;
         char serial[CERTIFICATE_SERIAL_SIZE];
-        if (line->node == NULL || !read_held(judging, line->id, &certificate)) {
+        bool believes;
+        if (line->node == NULL || !read_held(judging, line->id, &certificate, &believes)) {
             gathered.is_early |= line->is_reachable;
             continue;
         }
@@ -342,7 +376,120 @@ static void rotate(struct request *request)
     buffer_deinit(&command);
 }
 
+/* ---- another authority ---- */
+
+/* What the asker needs to go on as an administrator: the authority that will be, and his
+ * certificate by it. Who asks by the socket has no certificate and gets none. */
+static enum result write_welcome(struct request *request, bool changed, struct slice ca_pem,
+                                 EVP_PKEY *ca_key)
+{
+    const struct slice prefix = SLICE("admin:");
+    struct buffer certificate;
+    EVP_PKEY *public_key = NULL;
+    struct emit emit;
+
+    buffer_init(&certificate, 64u << 10);
+    if (request->selector.size != 0 && slice_starts_with(request->actor, prefix) &&
+        certificate_request_read(request->selector, &public_key, &request->err) == GW_OK)
+        authority_sign_admin(request->control, ca_pem, ca_key,
+                             slice_from(request->actor, prefix.size), public_key,
+                             &certificate, &request->err);
+    emit_init(&emit, &request->out, false);
+    emit_object(&emit);
+    emit_key(&emit, "changed");
+    emit_bool(&emit, changed);
+    emit_key(&emit, "ca");
+    emit_string(&emit, ca_pem);
+    emit_key(&emit, "certificate");
+    if (certificate.size == 0)
+        emit_null(&emit);
+    else
+        emit_string(&emit, buffer_slice(&certificate));
+    emit_object_end(&emit);
+    buffer_deinit(&certificate);
+    key_free(public_key);
+    return request->err.code;
+}
+
+static void begun(struct control_call *call)
+{
+    struct request *request = call->owner;
+
+    if (call->member.result == GW_OK)
+        request_reply(request, 200, buffer_slice(&request->out));
+    else
+        request_fail_call(request, call);
+    control_call_free(call);
+}
+
+static void propose_next(struct request *request, struct slice record)
+{
+    const struct command_header header = {.wall_ms = instant_wall_ms(),
+                                          .actor = request->actor};
+    const struct system_item item = {.key = CA_NEXT_KEY, .value = record};
+    struct buffer command;
+
+    buffer_init(&command, 0);
+    if (!system_encode(&command, &header, &item, 1) ||
+        !control_call(request->control, MEMBER_PROPOSE, buffer_slice(&command), 0, 0, begun,
+                      request))
+        request_fail(request, GW_NO_MEMORY, "rotate the authority");
+    buffer_deinit(&command);
+}
+
+/* Asked for again while it is under way: the same answer, for an asker that lost it. */
+static void rotate_authority(struct request *request)
+{
+    struct control *control = request->control;
+    struct judging judging;
+    struct buffer record, ca_pem;
+    EVP_PKEY *ca_key = NULL;
+
+    buffer_reset(&request->out);
+    if (!upgrade_allows(request, 2, "another authority"))
+        return;
+    if (judging_init(&judging, control, &request->err) != GW_OK) {
+        request_fail_error(request, &request->err);
+        return;
+    }
+    const bool is_under_way = judging.other != NULL, is_next = judging.is_next;
+    judging_deinit(&judging);
+    buffer_init(&record, 128u << 10);
+    buffer_init(&ca_pem, 64u << 10);
+    if (is_under_way)
+        authority_read(control, is_next ? CA_NEXT_KEY : CA_KEY, &ca_pem, &ca_key,
+                       &request->err);
+    else
+        authority_make(control, &record, &ca_pem, &ca_key, &request->err);
+    if (request->err.code == GW_OK)
+        write_welcome(request, !is_under_way, buffer_slice(&ca_pem), ca_key);
+    if (request->err.code != GW_OK)
+        request_fail_error(request, &request->err);
+    else if (is_under_way)
+        request_reply(request, 200, buffer_slice(&request->out));
+    else
+        propose_next(request, buffer_slice(&record));
+    key_free(ca_key);
+    buffer_deinit(&record);
+    buffer_deinit(&ca_pem);
+}
+
+/* Body: nothing, or {"ca": true, "csr": PEM}. */
 void certs_rotate(struct request *request)
 {
-    request_at_leader(request, rotate);
+    struct value *body = NULL;
+
+    if (request->body.size != 0) {
+        body = json_read(&request->arena, request->body, &request->err);
+        if (body == NULL) {
+            request_fail_error(request, &request->err);
+            return;
+        }
+    }
+    if (!slice_equal(value_text(body, "ca"), SLICE("true"))) {
+        request_at_leader(request, rotate);
+        return;
+    }
+    request->selector = value_text(body, "csr");
+    request_at_leader(request, rotate_authority);
 }

@@ -5,6 +5,7 @@
 
 #include "base/instant.h"
 #include "base/log.h"
+#include "node/control/admin_file.h"
 #include "node/control/authority.h"
 #include "node/control/renewal.h"
 #include "store/records.h"
@@ -26,7 +27,10 @@ struct upkeep {
     uint64_t again_ms;
     unsigned failures;
     enum renewal why;
-    EVP_PKEY *key; /* being signed for, owned */
+    EVP_PKEY *key;             /* being signed for, owned */
+    struct buffer authorities; /* as ca.pem is to be */
+    struct buffer followed;    /* as admin.yaml was last looked at for */
+    struct job job;            /* of admin.yaml */
     struct upkeep_counts counts;
 };
 
@@ -34,8 +38,11 @@ struct upkeep *upkeep_new(struct control *control)
 {
     struct upkeep *upkeep = calloc(1, sizeof *upkeep);
 
-    if (upkeep != NULL)
+    if (upkeep != NULL) {
         upkeep->control = control;
+        buffer_init(&upkeep->authorities, 4 * PEM_MAX);
+        buffer_init(&upkeep->followed, 4 * PEM_MAX);
+    }
     return upkeep;
 }
 
@@ -44,6 +51,8 @@ void upkeep_free(struct upkeep *upkeep)
     if (upkeep == NULL)
         return;
     key_free(upkeep->key);
+    buffer_deinit(&upkeep->authorities);
+    buffer_deinit(&upkeep->followed);
     free(upkeep);
 }
 
@@ -100,8 +109,10 @@ static bool look(struct upkeep *upkeep)
         return false;
     look_at_own(upkeep, txn);
     look_at_retired(upkeep, txn);
+    buffer_reset(&upkeep->authorities);
+    enum result result = authority_bundle(txn, &upkeep->authorities);
     txn_abort(txn);
-    return true;
+    return result == GW_OK;
 }
 
 static enum renewal due(const struct upkeep *upkeep, uint64_t wall_ms)
@@ -301,6 +312,48 @@ static void renew(struct upkeep *upkeep)
     buffer_deinit(&certificate);
 }
 
+/* ---- the authorities ---- */
+
+static void believed(struct control *control, const struct error *err)
+{
+    if (err->code != GW_OK) {
+        step_failed(control->upkeep, "authorities not taken", err->text);
+        return;
+    }
+    log_event(LOG_INFO, "upkeep", "authorities taken",
+              LOG_U64("count", credentials_authorities(control->credentials)->count));
+    step_done(control->upkeep, 0);
+}
+
+static void believe(struct upkeep *upkeep)
+{
+    upkeep->is_busy = true;
+    credentials_install_authorities(upkeep->control->credentials,
+                                    buffer_slice(&upkeep->authorities), believed);
+}
+
+/* Pool. */
+static void run_follow(struct job *job)
+{
+    struct upkeep *upkeep = job->owner;
+
+    admin_file_follow(upkeep->control, buffer_slice(&upkeep->followed));
+}
+
+static void followed(struct job *job)
+{
+    step_done(job->owner, 0);
+}
+
+/* Before anything is told: when the old authority goes, the file has followed. */
+static void follow(struct upkeep *upkeep)
+{
+    buffer_reset(&upkeep->followed);
+    buffer_append_slice(&upkeep->followed, buffer_slice(&upkeep->authorities));
+    upkeep->is_busy = true;
+    job_start(&upkeep->job, upkeep->control->loop, run_follow, followed, upkeep);
+}
+
 /* ---- step by step ---- */
 
 void upkeep_tick(struct upkeep *upkeep, uint64_t now_ms)
@@ -312,15 +365,20 @@ void upkeep_tick(struct upkeep *upkeep, uint64_t now_ms)
         control_self(control) == NULL || now_ms < upkeep->again_ms)
         return;
     if (upkeep->looked_index != control->visible_index || upkeep->looked_index == 0) {
-        if (control_is_leader(control) && upkeep_tidy(control))
+        if (control_is_leader(control) && (upkeep_tidy(control) || authority_step(control)))
             return;
         if (!look(upkeep))
             return;
         upkeep->looked_index = control->visible_index;
     }
     upkeep->why = due(upkeep, instant_wall_ms());
-    if (upkeep->why != RENEWAL_NONE)
+    struct slice authorities = buffer_slice(&upkeep->authorities);
+    if (!slice_equal(credentials_authorities_pem(control->credentials), authorities))
+        believe(upkeep);
+    else if (upkeep->why != RENEWAL_NONE)
         renew(upkeep);
+    else if (!slice_equal(buffer_slice(&upkeep->followed), authorities))
+        follow(upkeep);
     else if (!upkeep->is_told && control->nodes.format >= 2)
         tell(upkeep);
 }
