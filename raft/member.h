@@ -130,7 +130,7 @@ struct member_options {
     const char *peer_listen, *peer_advertise; /* "127.0.0.1:7000"; copied */
     struct tls_context *server, *client;      /* of the peer port; shared */
     const char *data_dir; /* where dumps for peers stand while they are sent; copied */
-    struct env *env;                     /* borrowed; the member opens the store over it */
+    struct env *env;      /* borrowed; the member opens the store over it */
     const struct member_former *formers; /* copied, MEMBER_PEERS at most */
     size_t former_count;
     const struct command_type *commands;

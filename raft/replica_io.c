@@ -7,6 +7,8 @@
  * (replica_dump.c) and is staged here (replica_stage.c). */
 #include "raft/replica_inner.h"
 
+#include "base/plant.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -246,6 +248,8 @@ static int io_truncate(struct raft_io *io, raft_index index)
     job->job.index = index;
     replica->log_next = index;
     log_bytes_truncate(&replica->log_bytes, index);
+    if (GW_PLANTED("truncation-lost"))
+        job->job.index = UINT64_MAX;
     store_push(replica->options.store, &job->job);
     return 0;
 }

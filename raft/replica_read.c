@@ -93,7 +93,7 @@ void read_progress(struct replica *replica)
         if ((barrier->round == 0 || barrier->round > replica->confirmed_round) &&
             !GW_PLANTED("stale-read"))
             continue;
-        if (visible >= barrier->index) {
+        if (visible >= barrier->index || GW_PLANTED("unseen-read")) {
             barrier->result = GW_OK;
             list_remove(link);
             list_append(&replica->ended_barriers, link);

@@ -5,6 +5,8 @@
  * not be able to do that), then the guards that look at what comes in. */
 #include "raft/replica_inner.h"
 
+#include "base/plant.h"
+
 /* What libraft would assert, and so end the process, about what a peer says. */
 static bool is_plausible(const struct replica *replica, uint64_t from,
                          const struct wire_message *message)
@@ -292,6 +294,8 @@ static void receive_request(struct replica *replica, struct peer *peer,
             replica->now_ms - replica->leader_heard_ms > replica->options.election_ms)
             raft->follower_state.current_leader.id = 0;
     }
+    if (GW_PLANTED("vote-any-log"))
+        message->request_vote.last_log_term = UINT64_MAX;
     deliver(replica, peer, message);
     if (role != RAFT_VOTER)
         own->role = role;
@@ -367,6 +371,8 @@ enum result replica_receive(struct replica *replica, uint64_t from, struct slice
         receive_request(replica, peer, &message.raft);
         break;
     default:
+        if (GW_PLANTED("vote-any-term") && message.raft.type == RAFT_REQUEST_VOTE_RESULT)
+            message.raft.request_vote_result.term = raft_current_term(&replica->raft);
         deliver(replica, peer, &message.raft);
         break;
     }

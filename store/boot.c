@@ -6,6 +6,8 @@
 #include "store/meta.h"
 #include "store/records.h"
 
+#include "base/plant.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,7 +67,8 @@ enum result store_boot_read(struct txn *txn, struct store_boot *ret_boot, struct
     if (result == GW_OK)
         result = record_state_get(txn, &state);
     if (result == GW_OK)
-        result = meta_base_get(txn, &base);
+        result = GW_PLANTED("applied-twice") ? meta_label_get(txn, &base)
+                                             : meta_base_get(txn, &base);
     if (result == GW_OK)
         result = staging_get(txn, &boot.staging);
     if (result != GW_OK)
@@ -74,7 +77,7 @@ enum result store_boot_read(struct txn *txn, struct store_boot *ret_boot, struct
             "the Raft state of this data directory is %s; remove the directory "
             "and join again, or restore a backup",
             result == GW_DAMAGED ? "damaged" : result_text(result));
-    boot.applied = state.applied;
+    boot.applied = GW_PLANTED("applied-twice") ? base.index : state.applied;
     boot.revision = state.revision;
     boot.now_ms = state.now_ms;
     boot.label = base;

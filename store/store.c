@@ -17,6 +17,7 @@
 #include "store/records.h"
 
 #include "base/instant.h"
+#include "base/plant.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -227,7 +228,7 @@ static enum result run_apply(struct store *store, struct store_job *job)
     uint64_t digest;
 
     job->answer = (struct store_answer){.result = GW_OK, .revision = store->revision};
-    if (job->index <= store->applied)
+    if (job->index <= store->applied && !GW_PLANTED("applied-twice"))
         return GW_OK; /* in the state already: a dump reached further */
     result = store->options.apply(store->options.owner, store->txn, job->index, job->bytes,
                                   &job->answer);
@@ -323,6 +324,11 @@ static enum result run_install(struct store *store, struct store_job *job)
         label = recorded;
         label.conf = buffer_slice(&recorded_conf);
     }
+    if (GW_PLANTED("dump-without-conf") && result == GW_OK && recorded.conf.size > 0 &&
+        buffer_append_slice(&recorded_conf, recorded.conf))
+        label.conf = buffer_slice(&recorded_conf);
+    if (GW_PLANTED("dump-without-sessions") && result == GW_OK)
+        result = txn_clear(store->txn, ENV_SESSIONS);
     if (result == GW_OK)
         result = meta_label_put(store->txn, &label);
     if (result == GW_OK)
@@ -361,7 +367,8 @@ static enum result run(struct store *store, struct store_job *job)
     }
     case STORE_VOTE:
         store->needs_durable = true;
-        return meta_vote_put(store->txn, job->term, job->vote);
+        return meta_vote_put(store->txn, job->term,
+                             GW_PLANTED("vote-forgotten") ? 0 : job->vote);
     case STORE_APPLY:
         return run_apply(store, job);
     case STORE_SNAPSHOT:
@@ -447,6 +454,8 @@ static enum result commit(struct store *store)
         list_move_all(&store->held, &store->batch);
         store->held_sequence = store->run_sequence;
         store->is_unsynced = true;
+        if (GW_PLANTED("early-durable"))
+            release_held(store);
     } else {
         complete(store, &store->batch);
     }

@@ -88,9 +88,9 @@ struct store_options {
     struct env *env; /* borrowed */
     store_apply_fn apply;
     void *owner;
-    void (*wake)(void *owner); /* store thread: jobs completed, or visible moved */
-    unsigned lazy_us;          /* how long an apply-only batch may stay open; 5,000 */
-    unsigned linger_us;        /* and how long once it changed the configuration */
+    void (*wake)(void *owner);  /* store thread: jobs completed, or visible moved */
+    unsigned lazy_us;           /* how long an apply-only batch may stay open; 5,000 */
+    unsigned linger_us;         /* and how long once it changed the configuration */
     uint64_t stage_spare_bytes; /* of the disk, that a dump leaves free; 64 MiB */
 };
 
