@@ -7,7 +7,8 @@
  * write without an answer is sent again under the same sequence of its session, to
  * whatever node leads by then. A read is a barrier, then a look at the node's
  * committed state; it must not be older than any write acknowledged before it was
- * asked for. */
+ * asked for. A third of the reads are a follower's, which asks the leader what it must
+ * have visible, and waits for that. */
 #include "tests/sim/sim.h"
 
 #include <stdio.h>
@@ -58,7 +59,7 @@ static void find_leader(struct sim *sim, struct sim_client *client)
     struct sim_node *leader = sim_leader(sim);
 
     if (node->is_alive && node->was_leader && sim->now_us >= node->paused_until_us &&
-        sim_chance(sim, 990))
+        (sim->is_healing || sim_chance(sim, 900)))
         return;
     /* A deposed leader that does not know it is asked as well. */
     client->node = leader != NULL && (sim->is_healing || sim_chance(sim, 700))
@@ -193,6 +194,7 @@ static void send_read(struct sim *sim, struct sim_node *node, int id)
 
     client->asked_at_us = sim->now_us;
     client->is_waiting = true;
+    client->reader = sim_chance(sim, 330) ? (int)sim_between(sim, 1, SCHEDULE_SLOTS) : 0;
     if (replica_barrier(node->replica, node_now_ms(node), asked) == GW_OK)
         return;
     free(asked);
@@ -338,6 +340,37 @@ static void look(struct sim_node *node, struct operation *operation)
     txn_abort(txn);
 }
 
+static void look_later(struct sim *sim, int id)
+{
+    sim_push(sim, (struct sim_event){.at_us = sim->now_us + sim_between(sim, 500, 5000),
+                                     .type = SIM_READ,
+                                     .node = id,
+                                     .from = sim->clients[id].reader,
+                                     .size = sim->clients[id].operation});
+}
+
+/* At a follower: as soon as it shows what the leader named; it may never. */
+void client_read(struct sim *sim, int id, int slot, size_t place)
+{
+    struct sim_client *client = &sim->clients[id];
+    struct sim_node *node = &sim->nodes[slot];
+
+    if (client->operation != place || !client->is_waiting)
+        return; /* it has lost its patience */
+    if (!node->is_alive || sim->now_us < node->paused_until_us ||
+        store_visible(node->store) < client->read_index) {
+        look_later(sim, id);
+        return;
+    }
+    struct operation *operation = &sim->history.items[place];
+    look(node, operation);
+    operation->end = OPERATION_DONE;
+    operation->answered_us = sim->now_us;
+    client->operation = NO_OPERATION;
+    client->is_waiting = false;
+    sim->counts.follower_reads++;
+}
+
 static void read_answered(struct sim_node *node, const struct asked *asked,
                           const struct replica_reply *reply)
 {
@@ -360,6 +393,11 @@ static void read_answered(struct sim_node *node, const struct asked *asked,
     }
     if (!is_current)
         return;
+    if (reply->result == GW_OK && client->reader != 0) {
+        client->read_index = reply->index;
+        look_later(sim, asked->client);
+        return;
+    }
     operation->end = OPERATION_VOID;
     if (reply->result == GW_OK) {
         look(node, operation);

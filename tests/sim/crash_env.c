@@ -124,14 +124,16 @@ uint64_t crash_env_durable(const struct env *env)
     return env->durable_commits;
 }
 
-/* One operation of the disk: whether it happens. */
-static bool disk_turns(struct env *env)
+/* One operation of the disk: GW_OK when it happens. */
+static enum result disk_turns(struct env *env)
 {
     if (env->die_in > 0 && --env->die_in == 0)
         env->is_dead = true;
     if (env->fail_in > 0 && --env->fail_in == 0)
         env->is_broken = true;
-    return !env->is_dead && !env->is_broken && !env->is_full;
+    if (env->is_dead || env->is_broken)
+        return GW_IO;
+    return env->is_full ? GW_DISK_LOW : GW_OK;
 }
 
 static void make_durable(struct env *env)
@@ -183,8 +185,9 @@ enum result env_begin_write(struct env *env, struct txn **ret_txn)
 {
     if (env->writing != NULL)
         abort(); /* a second writer would wait for ever */
-    if (!disk_turns(env))
-        return GW_IO;
+    enum result result = disk_turns(env);
+    if (result != GW_OK)
+        return result;
     env->writing = *ret_txn = txn_new(env, &env->committed, true);
     return GW_OK;
 }
@@ -194,12 +197,14 @@ enum result txn_commit(struct txn *txn)
     struct env *env = txn->env;
 
     /* The data and a flush, which carries the meta page before; then our meta page. */
-    bool has_data = disk_turns(env);
-    if (has_data)
+    enum result result = disk_turns(env);
+    if (result == GW_OK) {
         make_durable(env);
-    if (!has_data || !disk_turns(env)) {
+        result = disk_turns(env);
+    }
+    if (result != GW_OK) {
         txn_abort(txn);
-        return GW_IO;
+        return result;
     }
     version_drop(&env->committed);
     env->committed = txn->at;
@@ -221,10 +226,10 @@ void txn_abort(struct txn *txn)
 
 enum result env_sync(struct env *env)
 {
-    if (!disk_turns(env))
-        return GW_IO;
-    make_durable(env);
-    return GW_OK;
+    enum result result = disk_turns(env);
+    if (result == GW_OK)
+        make_durable(env);
+    return result;
 }
 
 enum result txn_get(struct txn *txn, enum env_table table, struct slice key,

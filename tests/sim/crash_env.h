@@ -21,8 +21,8 @@ struct env *crash_env_new(void);
 void crash_env_free(struct env *env);
 /* The process died: the open write is gone. Faults of the disk end. */
 void crash_env_crash(struct env *env, enum crash_kind kind);
-/* From now on every commit and sync fails with GW_IO, until a crash (`is_full`: until
- * told otherwise, crash or not). */
+/* From now on every commit and sync fails: with GW_IO until a crash, or (`is_full`) with
+ * GW_DISK_LOW until told otherwise, crash or not. */
 void crash_env_break(struct env *env, bool is_broken);
 void crash_env_fill(struct env *env, bool is_full);
 /* The `nth` disk operation from now on fails with GW_IO, and every later one. */

@@ -2,6 +2,8 @@
  * network is network.c's. A kind that cannot strike now does not, and is not counted. */
 #include "tests/sim/sim.h"
 
+#include <raft.h>
+
 /* The machine a fault means: who leads, or the next one in use from its slot on. */
 static struct sim_node *victim(struct sim *sim, int slot)
 {
@@ -73,6 +75,13 @@ static bool begin(struct sim *sim, const struct fault *fault, struct sim_node *n
             return false;
         node->dies_by = deaths[fault->b % 3];
         crash_env_die_at(node->env, 1 + (unsigned)(amount % 40));
+        return true;
+    case FAULT_CRASH_AFTER_SEND:
+        if (!node->is_alive)
+            return false;
+        node->dies_by = deaths[fault->b % 3];
+        node->dies_after =
+            amount % 2 == 0 ? RAFT_REQUEST_VOTE_RESULT : RAFT_APPEND_ENTRIES_RESULT;
         return true;
     case FAULT_CRASH_MANY:
         return crash_many(sim, fault);
@@ -187,6 +196,7 @@ void fault_end_all(struct sim *sim)
         crash_env_die_at(node->env, 0);
         crash_env_fail_at(node->env, 0);
         node->stalled_until_us = node->paused_until_us = 0;
+        node->dies_after = 0;
     }
     network_shape(sim);
 }

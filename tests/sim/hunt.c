@@ -124,7 +124,7 @@ static bool drop_pieces(struct schedule *schedule, size_t size, uint64_t deadlin
     return any;
 }
 
-static void shrink(struct schedule *schedule)
+void hunt_shrink(struct schedule *schedule)
 {
     uint64_t deadline_ms = instant_monotonic_ms() + SHRINK_MS;
     size_t size = (schedule->count + 1) / 2;
@@ -152,7 +152,7 @@ static void report(const struct hunt *hunt, struct job *job, int status)
     uint64_t seed = job->schedule.seed;
 
     show(job, status);
-    shrink(&job->schedule);
+    hunt_shrink(&job->schedule);
     printf("# the shortest schedule known that fails, of seed %llu:\n",
            (unsigned long long)seed);
     schedule_print(&job->schedule, stdout);
@@ -235,7 +235,7 @@ void hunt_seeds(struct hunt *hunt)
         struct schedule schedule;
         schedule_draw(hunt->first + started++, hunt->seconds, &schedule);
         schedule.guards_off = hunt->guards_off;
-        schedule.plants = hunt->plants;
+        schedule.plant = hunt->plant;
         schedule.is_lying = hunt->is_lying;
         start(&jobs[slot], slot, &schedule, false);
     }
@@ -243,10 +243,12 @@ void hunt_seeds(struct hunt *hunt)
 
 void hunt_print_counts(const struct sim_counts *counts)
 {
-    printf("events %llu messages %llu acknowledged %llu reads %llu elections %llu crashes "
+    printf("events %llu messages %llu acknowledged %llu reads %llu "
+           "by-followers %llu elections %llu crashes "
            "%llu changes %llu snapshots %llu dumps %llu installed %llu undecided %llu\n",
            (unsigned long long)counts->events, (unsigned long long)counts->messages,
            (unsigned long long)counts->acks, (unsigned long long)counts->reads,
+           (unsigned long long)counts->follower_reads,
            (unsigned long long)counts->elections, (unsigned long long)counts->crashes,
            (unsigned long long)counts->changes, (unsigned long long)counts->snapshots,
            (unsigned long long)counts->dumps, (unsigned long long)counts->installs,

@@ -7,7 +7,7 @@
 struct hunt {
     uint64_t first, count, seconds, deadline_ms; /* of instant_monotonic_ms; 0: none */
     unsigned jobs, guards_off;
-    uint64_t plants;
+    const char *plant;
     bool is_lying;
     bool stops_at_failure, is_loud; /* loud: failures are printed, shrunk and saved */
     const char *save_dir;           /* or NULL */
@@ -21,6 +21,8 @@ void hunt_seeds(struct hunt *hunt);
 void hunt_print_counts(const struct sim_counts *counts);
 /* Runs one schedule in a process of its own. */
 bool hunt_passes(const struct schedule *schedule, bool is_loud);
+/* Takes away what it fails without, for up to 90 s. */
+void hunt_shrink(struct schedule *schedule);
 /* Every *.txt of a directory: each must pass, and fail with the bug that it names.
  * Returns how many did not; *ret_run: how many there were. */
 unsigned hunt_schedules(const char *dir, unsigned *ret_run);

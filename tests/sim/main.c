@@ -21,8 +21,8 @@ static const char usage[] =
     "usage: sim [--seed N | --first N --seeds N | --minutes N] [--seconds N] [--jobs N]\n"
     "           [--schedules DIR] [--plants | --plants-only NAME] [--plant-seeds N]\n"
     "           [--save DIR]\n"
-    "       sim --seed N | --schedule FILE [--verbose] [--plant NAME] [--print]\n"
-    "           [--guards-off MASK]\n";
+    "       sim --seed N | --schedule FILE [--verbose] [--plant NAME]\n"
+    "           [--print | --shrink] [--guards-off MASK]\n";
 
 static uint64_t number(const char *text)
 {
@@ -44,6 +44,8 @@ static bool parse_flag(struct wishes *wishes, const char *option)
         wishes->with_plants = true;
     else if (strcmp(option, "--print") == 0)
         wishes->is_printed = true;
+    else if (strcmp(option, "--shrink") == 0)
+        wishes->is_shrunk = true;
     else
         return false;
     return true;
@@ -103,7 +105,9 @@ static int run_one(const struct wishes *wishes)
         fprintf(stderr, "sim: there is no planted bug '%s'\n", wishes->plant);
         return 2;
     }
-    if (wishes->is_printed) {
+    if (wishes->is_shrunk)
+        hunt_shrink(&schedule);
+    if (wishes->is_printed || wishes->is_shrunk) {
         schedule_print(&schedule, stdout);
         return 0;
     }

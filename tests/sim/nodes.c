@@ -1,6 +1,7 @@
 /* Machines: a replica and a store over an env that can crash, their disk and clock. */
 #include "tests/sim/sim.h"
 
+#include "raft/wire.h"
 #include "store/dump_source.h"
 
 #include <stdio.h>
@@ -40,9 +41,35 @@ void node_drift(struct sim_node *node, int ppm)
 
 /* ---- what the replica and the store ask for ---- */
 
+/* It has promised something, and is no more: at once, but outside of the replica's call. */
+static void die_after(struct sim_node *node, struct slice message)
+{
+    struct wire_message sent;
+
+    if (!wire_decode(message, &sent))
+        return;
+    bool is_promise = sent.raft.type == RAFT_REQUEST_VOTE_RESULT
+                          ? sent.raft.request_vote_result.vote_granted &&
+                                !sent.raft.request_vote_result.pre_vote
+                          : sent.raft.type == RAFT_APPEND_ENTRIES_RESULT &&
+                                sent.raft.append_entries_result.rejected == 0;
+    if (is_promise && (int)sent.raft.type == node->dies_after) {
+        node->dies_after = 0;
+        sim_push(node->sim, (struct sim_event){.at_us = node->sim->now_us,
+                                               .type = SIM_STOP,
+                                               .node = node->slot,
+                                               .from = 3});
+    }
+    wire_free(&sent);
+}
+
 static void on_send(void *owner, uint64_t to, struct slice message, bool bulk)
 {
-    network_send(owner, to, message, bulk);
+    struct sim_node *node = owner;
+
+    network_send(node, to, message, bulk);
+    if (node->dies_after != 0)
+        die_after(node, message);
 }
 
 static void on_reply(void *owner, void *tag, const struct replica_reply *reply)
@@ -88,14 +115,14 @@ static void on_dump_read(void *owner, uint64_t to, uint64_t number)
 
     if (peer == NULL)
         return; /* gone: the transfer is given up some time */
-    sim_push(node->sim,
-             (struct sim_event){.at_us = node->sim->now_us + sim_between(node->sim, 50, 2000),
-                                .type = SIM_DUMP,
-                                .node = node->slot,
-                                .from = peer->slot,
-                                .epoch = node->epoch,
-                                .number = number,
-                                .life = node->dump_lives[peer->slot]});
+    sim_push(node->sim, (struct sim_event){.at_us = node->sim->now_us +
+                                                    sim_between(node->sim, 50, 2000),
+                                           .type = SIM_DUMP,
+                                           .node = node->slot,
+                                           .from = peer->slot,
+                                           .epoch = node->epoch,
+                                           .number = number,
+                                           .life = node->dump_lives[peer->slot]});
 }
 
 /* Also for who has gone from the cluster meanwhile: by its slot as it was then. */
@@ -232,6 +259,7 @@ bool node_boot(struct sim_node *node)
     node->was_leader = node->is_stepping = node->is_woken = false;
     node->next_sequence = 0;
     node->in_flight = 0;
+    node->dies_after = 0;
     node->commit_seen = node->installs = node->members_changed_at = 0;
     node->are_records_stale = true;
     node->roster_at_ms = 0;
@@ -426,6 +454,14 @@ static void stop(struct sim_node *node, int stage)
     }
     if (!node->is_alive)
         return;
+    if (stage == 3) {
+        node_crash(node, node->dies_by);
+        sim_push(sim,
+                 (struct sim_event){.at_us = sim->now_us + sim_between(sim, 1000, 60000),
+                                    .type = SIM_RESTART,
+                                    .node = node->slot});
+        return;
+    }
     if (stage == 0 && node->was_leader) {
         replica_transfer(node->replica, 0);
         node_settle(node);

@@ -5,28 +5,39 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A bug that chance misses has a schedule of its own, and is found by that alone. Not
+ * here: GUARD_HOLD, as pieces of a dump and snapshots pass through one queue of the store.
+ */
 static const struct {
     const char *name;
     unsigned guards_off;
-    uint64_t plants;
-    bool is_lying;
+    bool is_planted; /* by this name in the product's source */
+    bool is_lying, has_schedule;
 } plants[] = {
-    {"commit-back", .guards_off = GUARD_COMMIT},
-    {"stale-rejection", .guards_off = GUARD_REJECT},
-    /* Not GUARD_HOLD: pieces of a dump and snapshots pass through one queue of the store,
-     * so by chance they do not meet. tests/unit/raft/replica_dump_test.c makes them. */
-    {"label-by-state", .guards_off = GUARD_LABEL},
-    {"pre-vote-deadlock", .guards_off = GUARD_PRE_VOTE},
-    {"change-too-early", .guards_off = GUARD_MEMBERSHIP},
-    {"vote-lost-in-term", .guards_off = GUARD_VOTE_KEPT},
-    {"send-before-outbox", .guards_off = GUARD_OUTBOX},
-    {"change-behind-others", .guards_off = GUARD_CHANGE_FIRST},
-    {"result-unset", .guards_off = GUARD_RESULT | GUARD_STALE},
-    {"lone-voter-twice", .guards_off = GUARD_ALONE},
-    {"trimmed-again", .guards_off = GUARD_COVERED},
-    {"standby-refuses", .guards_off = GUARD_ANY_ROLE},
-    {"told-of-demotion", .guards_off = GUARD_DEMOTION},
+    {"early-durable", .is_planted = true},
+    {"vote-any-term", .is_planted = true},
+    {"vote-any-log", .is_planted = true},
+    {"vote-forgotten", .is_planted = true},
+    {"dump-without-sessions", .is_planted = true},
+    {"dump-without-conf", .is_planted = true},
+    {"applied-twice", .is_planted = true},
+    {"stale-read", .is_planted = true},
+    {"unseen-read", .is_planted = true},
+    {"ack-early", .is_planted = true},
+    {"truncation-lost", .is_planted = true},
+    {"precondition-skipped", .is_planted = true},
+    {"session-lost", .is_planted = true},
+    {"fast-stamps", .is_planted = true},
     {"lying-disk", .is_lying = true},
+    {"send-before-outbox", .guards_off = GUARD_OUTBOX},
+    {"label-by-state", .guards_off = GUARD_LABEL},
+    {"guard-A-commit-back", .guards_off = GUARD_COMMIT},
+    {"guard-B-stale-rejection", .guards_off = GUARD_REJECT},
+    {"guard-D-pre-vote", .guards_off = GUARD_PRE_VOTE},
+    {"guard-J-change-behind", .guards_off = GUARD_CHANGE_FIRST},
+    {"guard-M-lone-voter", .guards_off = GUARD_ALONE},
+    {"guard-O-standby-refuses", .guards_off = GUARD_ANY_ROLE},
+    {"guard-P-told-of-demotion", .guards_off = GUARD_DEMOTION, .has_schedule = true},
 };
 #define PLANT_COUNT (sizeof plants / sizeof plants[0])
 
@@ -36,7 +47,8 @@ bool plant_apply(const char *name, struct schedule *schedule)
         if (strcmp(plants[i].name, name) != 0)
             continue;
         schedule->guards_off |= plants[i].guards_off;
-        schedule->plants |= plants[i].plants;
+        if (plants[i].is_planted)
+            schedule->plant = plants[i].name;
         schedule->is_lying = schedule->is_lying || plants[i].is_lying;
         return true;
     }
@@ -55,10 +67,10 @@ unsigned hunt_plants(uint64_t seeds, uint64_t seconds, unsigned jobs, const char
                             .seconds = seconds,
                             .jobs = jobs,
                             .guards_off = plants[i].guards_off,
-                            .plants = plants[i].plants,
+                            .plant = plants[i].is_planted ? plants[i].name : NULL,
                             .is_lying = plants[i].is_lying,
                             .stops_at_failure = true};
-        if (only != NULL && strcmp(only, plants[i].name) != 0)
+        if (only != NULL ? strcmp(only, plants[i].name) != 0 : plants[i].has_schedule)
             continue;
         ++*ret_run;
         hunt_seeds(&hunt);

@@ -20,6 +20,7 @@ static const struct {
     [FAULT_POWER] = {"power", 8, 20, 3000},
     [FAULT_POWER_LATE] = {"power-late", 4, 20, 3000},
     [FAULT_CRASH_AT_DISK] = {"crash-at-disk", 10, 20, 2000},
+    [FAULT_CRASH_AFTER_SEND] = {"crash-after-send", 8, 20, 1500},
     [FAULT_CRASH_MANY] = {"crash-many", 5, 20, 1500},
     [FAULT_ROLLING] = {"rolling-restart", 2, 4000, 8000},
     [FAULT_ISOLATE] = {"isolate", 6, 200, 4000},

@@ -19,6 +19,7 @@ enum fault_kind {
     FAULT_POWER,
     FAULT_POWER_LATE,
     FAULT_CRASH_AT_DISK,
+    FAULT_CRASH_AFTER_SEND,
     FAULT_CRASH_MANY,
     FAULT_ROLLING,
     FAULT_ISOLATE,
@@ -65,7 +66,7 @@ struct schedule {
     unsigned founders, regions, region_delay_ms, voters;
     bool is_fifo, gathers;
     unsigned guards_off;
-    uint64_t plants;
+    const char *plant;    /* base/plant.h; borrowed, or NULL */
     bool is_lying;        /* every disk: it says synced and is not */
     struct fault *faults; /* owned, by time */
     size_t count;

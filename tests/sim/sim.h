@@ -39,6 +39,7 @@ enum sim_event_type {
     SIM_COMPLETED, /* the store woke the member */
     SIM_DUMP,      /* a dump has been built, or a piece of it read */
     SIM_CLIENT,
+    SIM_READ, /* the node `from` may have become able to answer a client's read */
     SIM_OPERATOR,
     SIM_FAULT,     /* `node`: which of the schedule */
     SIM_FAULT_END, /* likewise */
@@ -79,6 +80,7 @@ struct sim_node {
     /* The disk. */
     uint64_t disk_low_us, disk_high_us, stalled_until_us, step_at_us;
     enum crash_kind dies_by; /* once the env says it is dead */
+    int dies_after;          /* having sent a message of this type; 0: none */
     bool is_full;
 
     /* The clock: `clock_us` at `clock_at_us`, running `drift_ppm` fast or slow. */
@@ -110,6 +112,8 @@ struct sim_client {
     uint64_t asked_at_us, acks_healed;
     size_t operation; /* under way; NO_OPERATION: none */
     int node;
+    int reader;          /* who answers the read under way: 0, the leader itself */
+    uint64_t read_index; /* what it must have visible for that */
     bool is_waiting;
 };
 
@@ -176,7 +180,8 @@ struct sim {
     int violations;
     struct sim_counts {
         uint64_t events, acks, reads, crashes, elections, dumps, messages, snapshots,
-            installs, changes, undecided, faults[FAULT_KINDS], guard_hits[GUARD_COUNT];
+            installs, changes, undecided, follower_reads, faults[FAULT_KINDS],
+            guard_hits[GUARD_COUNT];
     } counts;
 };
 
@@ -226,6 +231,7 @@ void churn_founding(int slot, struct buffer *out);
 
 /* clients.c */
 void client_turn(struct sim *sim, int client);
+void client_read(struct sim *sim, int client, int slot, size_t operation);
 void client_reply(struct sim_node *node, void *tag, const struct replica_reply *reply);
 /* A session's command at a node; false when refused at once. `operation` is
  * NO_OPERATION for the operator's. */

@@ -180,6 +180,10 @@ static struct sim *sim_new(const struct schedule *schedule, bool is_loud)
     sim->victims = calloc(schedule->count + 1, sizeof *sim->victims);
     if (sim->active == NULL || sim->victims == NULL)
         abort();
+    if (schedule->plant != NULL)
+        setenv("GW_PLANT", schedule->plant, 1);
+    else
+        unsetenv("GW_PLANT");
     rng_init(&sim->rng, schedule->seed);
     hash_key_set(1, 2);
     for (int i = 1; i <= SCHEDULE_SLOTS; i++) {
@@ -259,6 +263,9 @@ static void run_events(struct sim *sim)
             client_turn(sim, event.node);
             event.at_us = sim->now_us + sim_between(sim, 5000, 80000);
             sim_push(sim, event);
+            break;
+        case SIM_READ:
+            client_read(sim, event.node, event.from, event.size);
             break;
         case SIM_OPERATOR:
             churn_turn(sim);
