@@ -249,6 +249,18 @@ enum result link_dial(struct loop *loop, struct slice address, uint64_t peer_id,
                  ret_link);
 }
 
+/* Entries that go the other way overtake those that wait, and may be refused for it: then
+ * they are sent again. That costs a round trip, where a late heartbeat costs an election.
+ */
+enum peer_class link_class_for(size_t message_bytes, bool is_bulk, size_t waiting_bytes)
+{
+    if (is_bulk || message_bytes > PEER_CONSENSUS_BYTES)
+        return PEER_BULK;
+    return message_bytes > LINK_SMALL_BYTES && waiting_bytes > LINK_CONSENSUS_QUEUE
+               ? PEER_BULK
+               : PEER_CONSENSUS;
+}
+
 size_t link_queued_bytes(const struct link *link)
 {
     return stream_queued_bytes(link->stream) + frame_writer_pending(&link->writer);

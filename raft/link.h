@@ -13,10 +13,14 @@
 
 #define LINK_QUEUE_BYTES \
     (4u << 20) /* waiting for the kernel, beyond which Raft messages are dropped */
-#define LINK_SILENCE_MS 3000 /* nothing heard: the link is dead */
-#define LINK_PING_MS    500
-#define LINK_HELLO_MS   10000 /* from connecting to the hello */
-#define LINK_JOIN_MS    12000 /* from connecting to the answer */
+#define LINK_CONSENSUS_QUEUE                                                              \
+    (64u << 10) /* waiting on a consensus link, beyond which it takes small messages only \
+                 */
+#define LINK_SMALL_BYTES 4096
+#define LINK_SILENCE_MS  3000 /* nothing heard: the link is dead */
+#define LINK_PING_MS     500
+#define LINK_HELLO_MS    10000 /* from connecting to the hello */
+#define LINK_JOIN_MS     12000 /* from connecting to the answer */
 
 struct link;
 
@@ -61,6 +65,9 @@ enum result link_dial(struct loop *loop, struct slice address, uint64_t peer_id,
                       struct tls_context *tls, const struct hello *ours,
                       const struct link_events *events, void *owner, struct link **ret_link,
                       struct error *err);
+/* Where a Raft message goes, with so much waiting on the consensus link: heartbeats and
+ * votes must not stand behind what is large, nor behind much of what is not. */
+enum peer_class link_class_for(size_t message_bytes, bool is_bulk, size_t waiting_bytes);
 /* GW_LIMIT when too much waits already, GW_CLOSED. Nothing was taken then. */
 enum result link_send(struct link *link, enum peer_frame type, struct slice head,
                       struct slice body);

@@ -536,10 +536,13 @@ static enum result send_on(struct peers *peers, struct link *link, enum peer_fra
 void peers_send(struct peers *peers, uint64_t to, struct slice message, bool bulk)
 {
     struct peer *peer = peers_find(peers, to);
-    int class = bulk || message.size > PEER_CONSENSUS_BYTES ? PEER_BULK : PEER_CONSENSUS;
 
-    if (peer != NULL)
-        send_on(peers, peer->links[class], PEER_RAFT, slice_of("", 0), message);
+    if (peer == NULL)
+        return;
+    const struct link *consensus = peer->links[PEER_CONSENSUS];
+    size_t waiting = consensus == NULL ? 0 : link_queued_bytes(consensus);
+    enum peer_class class = link_class_for(message.size, bulk, waiting);
+    send_on(peers, peer->links[class], PEER_RAFT, slice_of("", 0), message);
 }
 
 enum result peers_forward(struct peers *peers, uint64_t to, uint64_t id,

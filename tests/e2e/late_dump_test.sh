@@ -12,21 +12,24 @@ late=$(others "$lead" | head -n 1)
 other=$(others "$lead" | tail -n 1)
 node_kill "$late"
 
-# Four transactions of 25,000 policies: close to what one may hold, and more than the log keeps.
+# Four transactions, each close to what one may hold; together more than the log keeps. A sanitizer gets fewer objects,
+# which are larger.
+each=25000 padding=200
+[ -z "${GW_SANITIZED:-}" ] || each=2000 padding=3500
 policies() { # FIRST LAST
-    awk -v first="$1" -v last="$2" 'BEGIN {
-        pad = "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+    awk -v first="$1" -v last="$2" -v size="$padding" 'BEGIN {
+        while (length(pad) < size) pad = pad "0123456789"
         for (i = first; i <= last; i++)
-            printf "---\napiVersion: gw/v1\nkind: Policy\nmetadata: {name: p-%d}\nspec: {headers: {response: {set: {x-number: \"%d %s\"}}}}\n", i, i, pad
+            printf "---\napiVersion: gw/v1\nkind: Policy\nmetadata: {name: p-%d, annotations: {why: %d %s}}\nspec: {importance: low}\n", i, i, pad
     }'
 }
 started=$(now_ms)
 for batch in 0 1 2 3; do
-    policies $((batch * 25000 + 1)) $(((batch + 1) * 25000)) >"$dir/many.yaml"
+    policies $((batch * each + 1)) $(((batch + 1) * each)) >"$dir/many.yaml"
     gw "$lead" --timeout 60s -q apply -f "$dir/many.yaml" >"$dir/out" 2>&1 ||
-        { not_ok "25,000 policies are applied"; tail -n 3 "$dir/out"; }
+        { not_ok "$each policies are applied"; tail -n 3 "$dir/out"; }
 done
-note "100,000 objects written in $(($(now_ms) - started)) ms"
+note "$((4 * each)) objects written in $(($(now_ms) - started)) ms"
 check "the log was cut by its bytes" [ "$(metric "$lead" gw_raft_compacted_by_bytes_total)" -ge 1 ]
 within "the log is as long as" 24 $(($(metric "$lead" gw_raft_log_bytes) >> 20)) MiB
 
