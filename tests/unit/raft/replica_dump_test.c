@@ -63,6 +63,9 @@ static bool watch(struct cluster *c, const struct envelope *envelope)
     return true;
 }
 
+#define TRAILING 8000 /* bytes of log that are kept, where a test wants that little */
+static uint64_t trailing_bytes; /* 0: the product's */
+
 /* Three nodes, one of them so late that it needs a dump of many pieces. Returns the
  * leader; the late one is still cut off. */
 static uint64_t begin(struct cluster *c)
@@ -77,6 +80,7 @@ static uint64_t begin(struct cluster *c)
     for (unsigned i = 1; i <= 3; i++) {
         c->nodes[i].snapshot_threshold = 20;
         c->nodes[i].snapshot_trailing = 5;
+        c->nodes[i].trailing_bytes = trailing_bytes;
         c->nodes[i].chunk_bytes = 500;
         c->nodes[i].piece_bytes = 400;
     }
@@ -296,6 +300,35 @@ static void writes_go_on_meanwhile_and_one_dump_is_enough(void **state)
     cluster_deinit(&c);
 }
 
+/* What is kept of the log for a follower that a dump is on its way to has an end. */
+static void a_dump_that_takes_for_ever_does_not_keep_the_log_for_ever(void **state)
+{
+    struct cluster c;
+    uint64_t leader, longest = 0;
+    char key[32], value[200];
+
+    (void)state;
+    trailing_bytes = TRAILING;
+    leader = begin(&c);
+    memset(value, 'x', sizeof value);
+    value[sizeof value - 1] = '\0';
+    trailing_bytes = 0;
+    /* Each sign of life keeps the transfer going, and it never ends. */
+    seen.is_keeping_install = true;
+    c.nodes[seen.late].is_cut = false;
+    for (unsigned i = 0; i < 250; i++) {
+        snprintf(key, sizeof key, "route/w%u", i % 10);
+        assert_int_equal(cluster_put(&c, key, value), GW_OK);
+        if (view_of(&c.nodes[leader]).log_bytes > longest)
+            longest = view_of(&c.nodes[leader]).log_bytes;
+    }
+    assert_true(longest < 5 * TRAILING);
+    seen.is_keeping_install = false;
+    cluster_settle(&c);
+    assert_true(node_has(&c.nodes[seen.late], "route/w9", value));
+    cluster_deinit(&c);
+}
+
 static void without_room_it_waits_and_is_not_begun_anew(void **state)
 {
     struct cluster c;
@@ -466,6 +499,7 @@ int main(void)
         cmocka_unit_test(a_new_leader_sends_a_dump_of_its_own),
         cmocka_unit_test(what_does_not_get_on_is_given_up_and_begun_anew),
         cmocka_unit_test(writes_go_on_meanwhile_and_one_dump_is_enough),
+        cmocka_unit_test(a_dump_that_takes_for_ever_does_not_keep_the_log_for_ever),
         cmocka_unit_test(without_room_it_waits_and_is_not_begun_anew),
         cmocka_unit_test(a_stranger_cannot_stage_anything),
         cmocka_unit_test(a_dump_is_let_in_once_the_snapshot_is_taken),
