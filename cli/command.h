@@ -97,6 +97,7 @@ int run_upgrade_finalize(struct invocation *invocation);
 int run_certs_list(struct invocation *invocation);
 int run_certs_rotate(struct invocation *invocation);
 int run_keys_export(struct invocation *invocation);
+int run_keys_rotate(struct invocation *invocation);
 int run_keys_import(struct invocation *invocation);
 int run_snapshot_save(struct invocation *invocation);
 int run_snapshot_inspect(struct invocation *invocation);

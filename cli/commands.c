@@ -176,6 +176,8 @@ const struct command commands[] = {
      certs_options, run_certs_rotate},
     {"cluster keys export", "FILE", 1, 1, "Save the cluster key under a passphrase.",
      keys_options, run_keys_export},
+    {"cluster keys rotate", "", 0, 0, "Put a new cluster key in force on every node.", NULL,
+     run_keys_rotate},
     {"cluster keys import", "FILE", 1, 1, "Put a saved cluster key into a data directory.",
      keys_options, run_keys_import},
     {"cluster status", "", 0, 0, "Quorum, leader and members at a glance.", NULL,

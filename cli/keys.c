@@ -1,8 +1,9 @@
-/* cluster keys export and import. */
+/* cluster keys export, import and rotate. */
 #include "cli/offline/keys.h"
 
 #include "base/instant.h"
 #include "cli/client.h"
+#include "cli/output.h"
 #include "cli/passphrase.h"
 #include "pki/base64.h"
 #include "pki/identity.h"
@@ -138,5 +139,92 @@ int run_keys_import(struct invocation *invocation)
     else
         say(invocation, "imported", file, about.cluster_id, about.key_name);
     seal_key_wipe(&key);
+    return exit_code;
+}
+
+/* ---- rotation ---- */
+
+#define PAUSE_US       100000
+#define ROTATE_WAIT_MS 60000
+#define BLOCKED_MS     5000 /* only nodes that are down are missing for so long */
+
+/* Names of the members that hold it up because they are down. */
+static size_t name_down(const struct value *root, char *out, size_t size)
+{
+    const struct value *items = value_get(root, "items");
+    size_t count = 0, used = 0;
+
+    out[0] = '\0';
+    for (const struct value *item = items != NULL ? items->first : NULL; item != NULL;
+         item = item->next) {
+        struct slice name = value_text(item, "node");
+        if (!slice_equal(value_text(item, "state"), SLICE("unreachable")))
+            continue;
+        if (used + name.size + 3 < size)
+            used += (size_t)snprintf(out + used, size - used, "%s%.*s",
+                                     count == 0 ? "" : ", ", SLICE_ARG(name));
+        count++;
+    }
+    return count;
+}
+
+static int begin_rotation(struct invocation *invocation)
+{
+    struct call call = {.method = "POST", .target = SLICE("/v1/cluster/keys/rotate")};
+    struct client *client;
+    struct answer answer;
+    struct error err = ERROR_NONE;
+    int exit_code = client_open(invocation, &client);
+
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    if (client_call(client, &call, &answer, &err) != GW_OK) {
+        exit_code = fail_error(&err, "gwctl cluster status");
+    } else {
+        if (answer.status >= 300)
+            exit_code = answer_fail(invocation, &answer);
+        answer_free(&answer);
+    }
+    client_close(client);
+    return exit_code;
+}
+
+int run_keys_rotate(struct invocation *invocation)
+{
+    const uint64_t wait_ms =
+        invocation->has_timeout ? invocation->timeout_ms : (uint64_t)ROTATE_WAIT_MS;
+    const uint64_t deadline_ms = instant_monotonic_ms() + wait_ms;
+    uint64_t blocked_ms = 0;
+    char down[512];
+    int exit_code = begin_rotation(invocation);
+
+    while (exit_code == EXIT_OK) {
+        struct answer answer;
+        exit_code = client_get(invocation, SLICE("/v1/cluster/keys"), &answer);
+        if (exit_code != EXIT_OK)
+            break;
+        uint64_t now_ms = instant_monotonic_ms();
+        bool is_done = value_text(answer.root, "rotation").size == 0;
+        size_t away = name_down(answer.root, down, sizeof down);
+        blocked_ms = away == 0 ? 0 : blocked_ms == 0 ? now_ms : blocked_ms;
+        if (is_done && !output_tree(invocation, answer.root) && !invocation->quiet)
+            printf("cluster key %.*s is in force; exports made before open snapshots made "
+                   "before: keep them, and export this one: gwctl cluster keys export F\n",
+                   SLICE_ARG(value_text(answer.root, "key")));
+        else if (!is_done && blocked_ms != 0 && now_ms - blocked_ms >= BLOCKED_MS)
+            exit_code =
+                fail(GW_TIMEOUT,
+                     "start it, or gwctl cluster remove NODE if it is gone for good; "
+                     "the rotation goes on by itself",
+                     "every member must have the new key, and %s is not reached", down);
+        else if (!is_done && now_ms >= deadline_ms)
+            exit_code = fail(GW_TIMEOUT, "the same again: it waits for this rotation",
+                             "the rotation goes on, but is not done within %llu ms",
+                             (unsigned long long)wait_ms);
+        answer_free(&answer);
+        if (is_done)
+            break;
+        usleep(PAUSE_US);
+    }
     return exit_code;
 }

@@ -154,3 +154,27 @@ bool keys_record_unpack(struct slice bytes, struct keys_record *ret_record)
     *ret_record = record;
     return true;
 }
+
+void turning_record_pack(struct buffer *out, const struct turning_record *record)
+{
+    pack_array(out, 3);
+    pack_u64(out, 1);
+    pack_text(out, record->name);
+    pack_bytes(out, record->sealed);
+}
+
+bool turning_record_unpack(struct slice bytes, struct turning_record *ret_record)
+{
+    struct unpack in = unpack_init(bytes);
+    struct turning_record record;
+
+    unpack_array(&in, 3);
+    if (unpack_u64(&in) != 1)
+        return false;
+    record.name = unpack_text(&in, NAME_LIMIT);
+    record.sealed = unpack_bytes(&in, 1024);
+    if (!unpack_done(&in) || record.name.size == 0)
+        return false;
+    *ret_record = record;
+    return true;
+}

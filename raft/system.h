@@ -39,6 +39,18 @@ struct keys_record {
     struct slice exported; /* the newest that was exported; empty: none yet */
     uint64_t exported_ms;
 };
+/* "_keys/next": a key that is to be in force, sealed by the one that is, while every member
+ * takes it; "_keys/old": the name alone of the one before, while every member changes. */
+#define KEYS_NEXT_KEY SLICE("_keys/next")
+#define KEYS_OLD_KEY  SLICE("_keys/old")
+#define KEYS_NEXT_AAD SLICE("_keys/next/1")
+struct turning_record {
+    struct slice name;
+    struct slice sealed; /* empty in "_keys/old" */
+};
+void turning_record_pack(struct buffer *out, const struct turning_record *record);
+bool turning_record_unpack(struct slice bytes, struct turning_record *ret_record);
+
 void keys_record_pack(struct buffer *out, const struct keys_record *record);
 bool keys_record_unpack(struct slice bytes, struct keys_record *ret_record);
 

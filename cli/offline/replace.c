@@ -88,9 +88,10 @@ void replaced_fill(const struct replaced *replaced, struct offline_options *opti
 enum result replaced_put_aside(const char *data_dir, const struct replaced *replaced,
                                struct error *err)
 {
-    static const char *const files[] = {"data.mdb",      "lock.mdb",   "cluster.key",
-                                        "ca.pem",        "node.pem",   "node.key",
-                                        "node.key.next", "admin.yaml", "identity"};
+    static const char *const files[] = {
+        "data.mdb",        "lock.mdb",   "cluster.key",   "ca.pem",
+        "node.pem",        "node.key",   "node.key.next", "cluster.key.next",
+        "cluster.key.old", "admin.yaml", "identity"};
     char aside[DIRECTORY_PATH], from[DIRECTORY_PATH], to[2 * DIRECTORY_PATH];
 
     snprintf(aside, sizeof aside, "%.4000s/replaced-%llu", data_dir,

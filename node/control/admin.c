@@ -45,6 +45,8 @@ static const struct admin_route routes[] = {
     {"POST", "v1/cluster/upgrade/finalize", upgrade_finalize},
     {"GET", "v1/cluster/certs", certs_list},
     {"POST", "v1/cluster/certs/rotate", certs_rotate},
+    {"GET", "v1/cluster/keys", keys_status},
+    {"POST", "v1/cluster/keys/rotate", keys_rotate},
     {"POST", "v1/cluster/keys/export", keys_export, true},
     {"GET", "v1/snapshot", backup_get},
     {"POST", "v1/explain", explain_post, true},

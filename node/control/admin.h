@@ -58,6 +58,8 @@ bool upgrade_allows(struct request *request, uint64_t format, const char *what);
 
 /* keys.c */
 void keys_export(struct request *request);
+void keys_status(struct request *request);
+void keys_rotate(struct request *request);
 
 /* backup.c */
 void backup_get(struct request *request);

@@ -4,6 +4,7 @@
 
 #include "base/instant.h"
 #include "model/units.h"
+#include "node/control/keyring.h"
 #include "store/records.h"
 
 #include <stdio.h>
@@ -25,8 +26,7 @@ enum result authority_read(const struct control *control, struct slice record_ke
         error_set(err, GW_NOT_FOUND, "there is no record of such a CA");
     else if (result != GW_OK || !ca_record_unpack(record.value, &ca))
         error_set(err, GW_DAMAGED, "the record of the CA cannot be read");
-    else if (seal_open(&control->key, SLICE("_ca/1"), ca.sealed_key, &key_pem, err) ==
-                 GW_OK &&
+    else if (keyring_open(control, SLICE("_ca/1"), ca.sealed_key, &key_pem, err) == GW_OK &&
              key_from_pem(buffer_slice(&key_pem), ret_key, err) == GW_OK)
         buffer_append_slice(ca_pem, ca.certificate);
     txn_abort(txn);
@@ -50,8 +50,7 @@ enum result authority_check_key(const struct control *control, struct error *err
         result = GW_OK; /* a joiner that has received nothing yet */
     else if (result != GW_OK || !ca_record_unpack(record.value, &ca))
         result = error_set(err, GW_DAMAGED, "the record of the CA cannot be read");
-    else if (seal_open(&control->key, SLICE("_ca/1"), ca.sealed_key, &key_pem, err) !=
-             GW_OK)
+    else if (keyring_open(control, SLICE("_ca/1"), ca.sealed_key, &key_pem, err) != GW_OK)
         result =
             error_set(err, GW_FOREIGN,
                       "'%s/cluster.key' is not this cluster's key; next: restore it from "
@@ -188,8 +187,8 @@ enum result authority_make(const struct control *control, struct buffer *record,
                             &ca, err) == GW_OK &&
         certificate_to_pem(ca, ca_pem, err) == GW_OK &&
         key_to_pem(key, &key_pem, err) == GW_OK &&
-        seal_bytes(&control->key, SLICE("_ca/1"), buffer_slice(&key_pem), &sealed, err) ==
-            GW_OK)
+        seal_bytes(keyring_current(control), SLICE("_ca/1"), buffer_slice(&key_pem),
+                   &sealed, err) == GW_OK)
         ca_record_pack(record, &(struct ca_record){.certificate = buffer_slice(ca_pem),
                                                    .sealed_key = buffer_slice(&sealed)});
     key_buffer_wipe(&key_pem);

@@ -453,6 +453,15 @@ static void rotate_authority(struct request *request)
         return;
     }
     const bool is_under_way = judging.other != NULL, is_next = judging.is_next;
+    struct record turning;
+    if (!is_under_way && (record_get(judging.txn, KEYS_NEXT_KEY, &turning) == GW_OK ||
+                          record_get(judging.txn, KEYS_OLD_KEY, &turning) == GW_OK)) {
+        judging_deinit(&judging);
+        request_fail(request, GW_CONFLICT,
+                     "the cluster key is being rotated; next: the same again when that is "
+                     "done");
+        return;
+    }
     judging_deinit(&judging);
     buffer_init(&record, 128u << 10);
     buffer_init(&ca_pem, 64u << 10);

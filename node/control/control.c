@@ -6,6 +6,7 @@
 #include "model/wire.h"
 #include "node/control/authority.h"
 #include "node/control/catalog_source.h"
+#include "node/control/keyring.h"
 #include "node/control/quarantine.h"
 #include "node/control/request.h"
 #include "node/control/schedule.h"
@@ -419,10 +420,7 @@ static enum result open_handles(struct control *control, struct error *err)
 
 static enum result read_state(struct control *control, struct error *err)
 {
-    char path[4096];
-
-    snprintf(path, sizeof path, "%s/cluster.key", control->options.data_dir);
-    if (seal_key_read(path, &control->key, err) != GW_OK)
+    if (keyring_read(control, err) != GW_OK)
         return err->code;
     const struct env_options env = {.dir = control->options.data_dir,
                                     .map_size_bytes = control->options.map_size};
@@ -618,5 +616,6 @@ void control_close(struct control *control)
     board_free(control->board);
     env_close(control->env);
     seal_key_wipe(&control->key);
+    seal_key_wipe(&control->other_key);
     free(control);
 }

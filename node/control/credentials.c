@@ -30,7 +30,7 @@ struct credentials {
     credentials_fn done;
     struct error err;
     uint8_t trust[HOLDING_TRUST_SIZE];
-    char key_name[SEAL_NAME_SIZE];
+    char key_name[SEAL_NAME_SIZE], other_key_name[SEAL_NAME_SIZE];
 };
 
 /* ---- what belongs together ---- */
@@ -163,7 +163,18 @@ void credentials_holding(const struct credentials *credentials,
         .id = credentials->control->options.identity.node_id,
         .certificate = buffer_slice(&credentials->used.certificate_pem),
         .trust = slice_of(credentials->trust, sizeof credentials->trust),
-        .key = slice_from_string(credentials->key_name)};
+        .key = slice_from_string(credentials->key_name),
+        .other_key = slice_from_string(credentials->other_key_name)};
+}
+
+void credentials_note_keys(struct credentials *credentials)
+{
+    const struct control *control = credentials->control;
+
+    seal_key_name(&control->key, credentials->key_name);
+    credentials->other_key_name[0] = '\0';
+    if (control->has_other_key)
+        seal_key_name(&control->other_key, credentials->other_key_name);
 }
 
 static void note_trust(struct credentials *credentials)
@@ -301,7 +312,7 @@ enum result credentials_open(struct control *control, struct credentials **ret_c
     credentials->control = control;
     kit_init(&credentials->used);
     kit_init(&credentials->fresh);
-    seal_key_name(&control->key, credentials->key_name);
+    credentials_note_keys(credentials);
     if (read_pem(credentials, "node.pem", &credentials->used.certificate_pem, err) !=
             GW_OK ||
         read_pem(credentials, "node.key", &credentials->used.key_pem, err) != GW_OK ||

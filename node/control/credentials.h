@@ -29,6 +29,9 @@ struct slice credentials_authorities_pem(const struct credentials *credentials);
 void credentials_holding(const struct credentials *credentials,
                          struct holding_record *ret_record);
 
+/* The cluster keys that are here changed: to be told. */
+void credentials_note_keys(struct credentials *credentials);
+
 /* The caller owns a reference of each. */
 enum result credentials_peer_tls(const struct credentials *credentials,
                                  struct tls_context **ret_server,

@@ -10,6 +10,7 @@
 #include "model/wire.h"
 #include "node/control/admin.h"
 #include "node/control/authority.h"
+#include "node/control/keyring.h"
 #include "pki/certificate.h"
 #include "pki/token.h"
 
@@ -121,7 +122,7 @@ static void welcome(struct joining *joining, uint64_t id)
         pack_text(&out, SLICE("ca"));
         pack_text(&out, buffer_slice(&ca));
         pack_text(&out, SLICE("clusterKey"));
-        pack_bytes(&out, slice_of(control->key.bytes, sizeof control->key.bytes));
+        pack_bytes(&out, slice_of(keyring_current(control)->bytes, SEAL_KEY_SIZE));
         pack_text(&out, SLICE("clusterId"));
         pack_text(&out, slice_from_string(control->options.identity.cluster_id));
         pack_text(&out, SLICE("clusterName"));

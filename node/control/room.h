@@ -77,7 +77,9 @@ struct control {
     struct control_options options;
     struct control_side side;
     bool has_side;
-    struct seal_key key; /* the cluster's */
+    struct seal_key key;       /* the cluster's: keyring.h */
+    struct seal_key other_key; /* the next or the last one, while it is rotated */
+    bool has_other_key;
 
     struct env *env;
     struct meta_epoch epoch; /* of this directory */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "node/control/admin_file.h"
 #include "node/control/authority.h"
+#include "node/control/keyring.h"
 #include "node/control/renewal.h"
 #include "store/records.h"
 
@@ -27,7 +28,9 @@ struct upkeep {
     uint64_t again_ms;
     unsigned failures;
     enum renewal why;
-    EVP_PKEY *key;             /* being signed for, owned */
+    EVP_PKEY *key; /* being signed for, owned */
+    enum keyring_wish wish;
+    bool is_lost;              /* said so once */
     struct buffer authorities; /* as ca.pem is to be */
     struct buffer followed;    /* as admin.yaml was last looked at for */
     struct job job;            /* of admin.yaml */
@@ -111,6 +114,7 @@ static bool look(struct upkeep *upkeep)
     look_at_retired(upkeep, txn);
     buffer_reset(&upkeep->authorities);
     enum result result = authority_bundle(txn, &upkeep->authorities);
+    upkeep->wish = keyring_wish(upkeep->control, txn);
     txn_abort(txn);
     return result == GW_OK;
 }
@@ -354,6 +358,28 @@ static void follow(struct upkeep *upkeep)
     job_start(&upkeep->job, upkeep->control->loop, run_follow, followed, upkeep);
 }
 
+/* ---- the cluster key ---- */
+
+static void keyed(struct control *control, const struct error *err)
+{
+    if (err->code != GW_OK) {
+        step_failed(control->upkeep, "the cluster key is not changed", err->text);
+        return;
+    }
+    credentials_note_keys(control->credentials);
+    step_done(control->upkeep, 0);
+}
+
+/* The directory is older than the rotation. Serving and voting need no key. */
+static void say_lost(struct upkeep *upkeep)
+{
+    if (!upkeep->is_lost)
+        log_event(LOG_ERROR, "upkeep", "the cluster key in force is not on this node",
+                  LOG_STR("effect", "it cannot sign or unseal"),
+                  LOG_STR("next", "stop it, gwctl cluster keys import F --data-dir D"));
+    upkeep->is_lost = true;
+}
+
 /* ---- step by step ---- */
 
 void upkeep_tick(struct upkeep *upkeep, uint64_t now_ms)
@@ -365,7 +391,8 @@ void upkeep_tick(struct upkeep *upkeep, uint64_t now_ms)
         control_self(control) == NULL || now_ms < upkeep->again_ms)
         return;
     if (upkeep->looked_index != control->visible_index || upkeep->looked_index == 0) {
-        if (control_is_leader(control) && (upkeep_tidy(control) || authority_step(control)))
+        if (control_is_leader(control) &&
+            (upkeep_tidy(control) || authority_step(control) || keyring_step(control)))
             return;
         if (!look(upkeep))
             return;
@@ -373,7 +400,12 @@ void upkeep_tick(struct upkeep *upkeep, uint64_t now_ms)
     }
     upkeep->why = due(upkeep, instant_wall_ms());
     struct slice authorities = buffer_slice(&upkeep->authorities);
-    if (!slice_equal(credentials_authorities_pem(control->credentials), authorities))
+    if (upkeep->wish == KEYRING_LOST)
+        say_lost(upkeep);
+    if (upkeep->wish != KEYRING_FINE && upkeep->wish != KEYRING_LOST) {
+        upkeep->is_busy = true;
+        keyring_do(control, upkeep->wish, keyed);
+    } else if (!slice_equal(credentials_authorities_pem(control->credentials), authorities))
         believe(upkeep);
     else if (upkeep->why != RENEWAL_NONE)
         renew(upkeep);

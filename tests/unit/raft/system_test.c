@@ -113,12 +113,30 @@ static void what_is_known_of_keys_survives_packing(void **state)
     buffer_deinit(&out);
 }
 
+static void a_key_that_is_to_be_survives_packing(void **state)
+{
+    const struct turning_record sent = {.name = SLICE("a1"), .sealed = SLICE("blob")};
+    struct turning_record got;
+    struct buffer out;
+
+    (void)state;
+    buffer_init(&out, 0);
+    turning_record_pack(&out, &sent);
+    assert_true(turning_record_unpack(buffer_slice(&out), &got));
+    assert_true(slice_equal(got.name, sent.name));
+    assert_true(slice_equal(got.sealed, sent.sealed));
+    for (size_t size = 0; size < out.size; size++)
+        assert_false(turning_record_unpack(slice_of(out.data, size), &got));
+    buffer_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_are_written_or_none),
         cmocka_unit_test(resources_and_nodes_are_not_for_it),
         cmocka_unit_test(what_is_known_of_keys_survives_packing),
+        cmocka_unit_test(a_key_that_is_to_be_survives_packing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
