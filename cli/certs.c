@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define ROTATE         SLICE("/v1/cluster/certs/rotate")
 #define PAUSE_US       100000
 #define ROTATE_WAIT_MS 60000
 #define NAMES_SIZE     512
@@ -98,26 +99,6 @@ static size_t name_old(const struct value *root, bool is_up, char out[NAMES_SIZE
     return count;
 }
 
-static int ask(struct invocation *invocation, struct slice body, struct answer *ret_answer)
-{
-    struct client *client;
-    struct error err = ERROR_NONE;
-    struct call call = {
-        .method = "POST", .target = SLICE("/v1/cluster/certs/rotate"), .body = body};
-    int exit_code = client_open(invocation, &client);
-
-    if (exit_code != EXIT_OK)
-        return exit_code;
-    if (client_call(client, &call, ret_answer, &err) != GW_OK) {
-        exit_code = fail_error(&err, "gwctl cluster status");
-    } else if (ret_answer->status >= 300) {
-        exit_code = answer_fail(invocation, ret_answer);
-        answer_free(ret_answer);
-    }
-    client_close(client);
-    return exit_code;
-}
-
 static void say(const struct invocation *invocation, const struct value *root, bool changed)
 {
     char names[NAMES_SIZE];
@@ -136,7 +117,7 @@ static int rotate_certificates(struct invocation *invocation, uint64_t wait_ms)
     const uint64_t deadline_ms = instant_monotonic_ms() + wait_ms;
     struct answer answer;
     char names[NAMES_SIZE];
-    int exit_code = ask(invocation, (struct slice){0}, &answer);
+    int exit_code = client_post(invocation, ROTATE, (struct slice){0}, &answer);
 
     if (exit_code != EXIT_OK)
         return exit_code;
@@ -323,7 +304,7 @@ static int rotate_authority(struct invocation *invocation, uint64_t wait_ms)
     if (own_init(&own, invocation, &body, &err) != GW_OK)
         exit_code = fail_error(&err, NULL);
     else
-        exit_code = ask(invocation, buffer_slice(&body), &answer);
+        exit_code = client_post(invocation, ROTATE, buffer_slice(&body), &answer);
     if (exit_code == EXIT_OK) {
         buffer_append_slice(&own.ca, value_text(answer.root, "ca"));
         buffer_append_slice(&own.certificate, value_text(answer.root, "certificate"));

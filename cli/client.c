@@ -575,3 +575,23 @@ int client_get(const struct invocation *invocation, struct slice target,
     client_close(client);
     return exit_code;
 }
+
+int client_post(struct invocation *invocation, struct slice target, struct slice body,
+                struct answer *ret_answer)
+{
+    const struct call call = {.method = "POST", .target = target, .body = body};
+    struct client *client;
+    struct error err = ERROR_NONE;
+    int exit_code = client_open(invocation, &client);
+
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    if (client_call(client, &call, ret_answer, &err) != GW_OK) {
+        exit_code = fail_error(&err, "gwctl cluster status");
+    } else if (ret_answer->status >= 300) {
+        exit_code = answer_fail(invocation, ret_answer);
+        answer_free(ret_answer);
+    }
+    client_close(client);
+    return exit_code;
+}

@@ -65,6 +65,9 @@ int answer_fail(const struct invocation *invocation, const struct answer *answer
 /* The usual: opens, calls, complains. EXIT_OK: *ret_answer is to be freed. */
 int client_get(const struct invocation *invocation, struct slice target,
                struct answer *ret_answer);
+/* Likewise of a write; what is wrong with the answer is said, too. */
+int client_post(struct invocation *invocation, struct slice target, struct slice body,
+                struct answer *ret_answer);
 /* Appends text to a target, percent-encoded. */
 void target_encode(struct buffer *target, struct slice text);
 

@@ -168,27 +168,6 @@ static size_t name_down(const struct value *root, char *out, size_t size)
     return count;
 }
 
-static int begin_rotation(struct invocation *invocation)
-{
-    struct call call = {.method = "POST", .target = SLICE("/v1/cluster/keys/rotate")};
-    struct client *client;
-    struct answer answer;
-    struct error err = ERROR_NONE;
-    int exit_code = client_open(invocation, &client);
-
-    if (exit_code != EXIT_OK)
-        return exit_code;
-    if (client_call(client, &call, &answer, &err) != GW_OK) {
-        exit_code = fail_error(&err, "gwctl cluster status");
-    } else {
-        if (answer.status >= 300)
-            exit_code = answer_fail(invocation, &answer);
-        answer_free(&answer);
-    }
-    client_close(client);
-    return exit_code;
-}
-
 int run_keys_rotate(struct invocation *invocation)
 {
     const uint64_t wait_ms =
@@ -196,10 +175,13 @@ int run_keys_rotate(struct invocation *invocation)
     const uint64_t deadline_ms = instant_monotonic_ms() + wait_ms;
     uint64_t blocked_ms = 0;
     char down[512];
-    int exit_code = begin_rotation(invocation);
+    struct answer answer;
+    int exit_code = client_post(invocation, SLICE("/v1/cluster/keys/rotate"),
+                                (struct slice){0}, &answer);
 
+    if (exit_code == EXIT_OK)
+        answer_free(&answer);
     while (exit_code == EXIT_OK) {
-        struct answer answer;
         exit_code = client_get(invocation, SLICE("/v1/cluster/keys"), &answer);
         if (exit_code != EXIT_OK)
             break;

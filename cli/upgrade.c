@@ -73,27 +73,17 @@ int run_upgrade_status(struct invocation *invocation)
 
 static int finalize(struct invocation *invocation)
 {
-    struct client *client;
     struct answer answer;
-    struct error err = ERROR_NONE;
-    struct call call = {.method = "POST", .target = SLICE("/v1/cluster/upgrade/finalize")};
-    int exit_code = client_open(invocation, &client);
+    int exit_code = client_post(invocation, SLICE("/v1/cluster/upgrade/finalize"),
+                                (struct slice){0}, &answer);
 
     if (exit_code != EXIT_OK)
         return exit_code;
-    if (client_call(client, &call, &answer, &err) != GW_OK) {
-        exit_code = fail_error(&err, "gwctl cluster status");
-    } else {
-        if (answer.status >= 300)
-            exit_code = answer_fail(invocation, &answer);
-        else if (!output_tree(invocation, answer.root) && !invocation->quiet)
-            printf("stored format %.*s%s\n",
-                   SLICE_ARG(value_text(answer.root, "storedFormat")),
-                   is_true(answer.root, "changed") ? "" : " already");
-        answer_free(&answer);
-    }
-    client_close(client);
-    return exit_code;
+    if (!output_tree(invocation, answer.root) && !invocation->quiet)
+        printf("stored format %.*s%s\n", SLICE_ARG(value_text(answer.root, "storedFormat")),
+               is_true(answer.root, "changed") ? "" : " already");
+    answer_free(&answer);
+    return EXIT_OK;
 }
 
 /* Asked only where something would change: a script that runs it after every upgrade

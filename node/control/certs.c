@@ -276,30 +276,6 @@ void certs_list(struct request *request)
 
 /* ---- rotation ---- */
 
-static void answer(struct request *request, bool changed)
-{
-    struct emit emit;
-
-    buffer_reset(&request->out);
-    emit_init(&emit, &request->out, false);
-    emit_object(&emit);
-    emit_key(&emit, "changed");
-    emit_bool(&emit, changed);
-    emit_object_end(&emit);
-    request_reply(request, 200, buffer_slice(&request->out));
-}
-
-static void rotated(struct control_call *call)
-{
-    struct request *request = call->owner;
-
-    if (call->member.result == GW_OK)
-        answer(request, true);
-    else
-        request_fail_call(request, call);
-    control_call_free(call);
-}
-
 /* All serials there are, into the arena. */
 struct gathered {
     struct retired_record retired;
@@ -361,7 +337,7 @@ static void rotate(struct request *request)
         return;
     }
     if (gathered.is_under_way) {
-        answer(request, false);
+        request_reply_changed(request, false);
         return;
     }
     buffer_init(&value, 64u << 10);
@@ -369,8 +345,8 @@ static void rotate(struct request *request)
     retired_record_pack(&value, &gathered.retired);
     item.value = buffer_slice(&value);
     if (value.failed || !system_encode(&command, &header, &item, 1) ||
-        !control_call(control, MEMBER_PROPOSE, buffer_slice(&command), 0, 0, rotated,
-                      request))
+        !control_call(control, MEMBER_PROPOSE, buffer_slice(&command), 0, 0,
+                      request_changed, request))
         request_fail(request, GW_NO_MEMORY, "rotate the certificates");
     buffer_deinit(&value);
     buffer_deinit(&command);

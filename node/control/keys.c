@@ -214,30 +214,6 @@ void keys_status(struct request *request)
     request_linearize(request, status);
 }
 
-static void answer_rotation(struct request *request, bool changed)
-{
-    struct emit emit;
-
-    buffer_reset(&request->out);
-    emit_init(&emit, &request->out, false);
-    emit_object(&emit);
-    emit_key(&emit, "changed");
-    emit_bool(&emit, changed);
-    emit_object_end(&emit);
-    request_reply(request, 200, buffer_slice(&request->out));
-}
-
-static void begun(struct control_call *call)
-{
-    struct request *request = call->owner;
-
-    if (call->member.result == GW_OK)
-        answer_rotation(request, true);
-    else
-        request_fail_call(request, call);
-    control_call_free(call);
-}
-
 static void propose_next(struct request *request)
 {
     const struct command_header header = {.wall_ms = instant_wall_ms(),
@@ -263,7 +239,7 @@ static void propose_next(struct request *request)
         item.value = buffer_slice(&value);
         if (value.failed || !system_encode(&command, &header, &item, 1) ||
             !control_call(request->control, MEMBER_PROPOSE, buffer_slice(&command), 0, 0,
-                          begun, request))
+                          request_changed, request))
             request_fail(request, GW_NO_MEMORY, "rotate the cluster key");
     }
     seal_key_wipe(&next);
@@ -290,7 +266,7 @@ static void rotate(struct request *request)
                               record_get(txn, CA_OLD_KEY, &record) == GW_OK;
     txn_abort(txn);
     if (is_under_way)
-        answer_rotation(request, false);
+        request_reply_changed(request, false);
     else if (has_authority_step)
         request_fail(request, GW_CONFLICT,
                      "another authority is on its way; next: gwctl cluster certs list, and "

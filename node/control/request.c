@@ -453,6 +453,23 @@ void request_fail_call(struct request *request, const struct control_call *call)
         request_fail(request, result, "%s", result_text(result));
 }
 
+void request_reply_changed(struct request *request, bool changed)
+{
+    request_reply(request, 200,
+                  changed ? SLICE("{\"changed\":true}") : SLICE("{\"changed\":false}"));
+}
+
+void request_changed(struct control_call *call)
+{
+    struct request *request = call->owner;
+
+    if (call->member.result == GW_OK)
+        request_reply_changed(request, true);
+    else
+        request_fail_call(request, call);
+    control_call_free(call);
+}
+
 /* What the leader answered becomes our answer. */
 static void take_answer(struct request *request, struct slice payload)
 {

@@ -80,6 +80,11 @@ void request_reply(struct request *request, unsigned status, struct slice body);
 void request_fail(struct request *request, enum result code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void request_fail_error(struct request *request, const struct error *err);
+/* {"changed": …}: of a write that says no more. */
+void request_reply_changed(struct request *request, bool changed);
+/* For control_call: a proposal that changed something, or request_fail_call. `owner` is
+ * the request. */
+void request_changed(struct control_call *call);
 /* A proposal came back with what is no success: its sentence, or another try where the
  * leader moved. The call stays the caller's. */
 void request_fail_call(struct request *request, const struct control_call *call);
