@@ -33,10 +33,8 @@ static const struct {
     {"label-by-state", .guards_off = GUARD_LABEL},
     {"guard-A-commit-back", .guards_off = GUARD_COMMIT},
     {"guard-B-stale-rejection", .guards_off = GUARD_REJECT},
-    {"guard-D-pre-vote", .guards_off = GUARD_PRE_VOTE},
     {"guard-J-change-behind", .guards_off = GUARD_CHANGE_FIRST},
     {"guard-M-lone-voter", .guards_off = GUARD_ALONE},
-    {"guard-O-standby-refuses", .guards_off = GUARD_ANY_ROLE},
     {"guard-P-told-of-demotion", .guards_off = GUARD_DEMOTION, .has_schedule = true},
 };
 #define PLANT_COUNT (sizeof plants / sizeof plants[0])
