@@ -13,6 +13,7 @@ static void deliver(struct sim *sim, int from, int to, struct slice message, boo
                               .type = SIM_MESSAGE,
                               .node = to,
                               .from = from,
+                              .number = sim->nodes[from].id,
                               .size = message.size,
                               .bytes = malloc(message.size + 1)};
 
@@ -47,12 +48,13 @@ void network_send(struct sim_node *from, uint64_t to, struct slice message, bool
         deliver(sim, from->slot, node->slot, message, bulk);
 }
 
-/* When it arrives: whether it does. A link that was cut meanwhile loses what is on it. */
-bool network_passes(struct sim_node *to, int from)
+/* When it arrives: whether it does. A link that was cut meanwhile loses what is on it, as
+ * does that of a machine which has become another since. */
+bool network_passes(struct sim_node *to, int from, uint64_t id)
 {
     struct sim *sim = to->sim;
 
-    if (sim->links[from][to->slot].is_cut || sim->nodes[from].id == 0 ||
+    if (sim->links[from][to->slot].is_cut || id != sim->nodes[from].id ||
         churn_refuses(to, sim->nodes[from].id))
         return false;
     to->heard_us[from] = sim->now_us;

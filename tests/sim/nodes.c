@@ -515,7 +515,7 @@ void node_event(struct sim_node *node, struct sim_event *event)
         sim_push(sim, *event);
         break;
     case SIM_MESSAGE:
-        if (!network_passes(node, event->from))
+        if (!network_passes(node, event->from, event->number))
             return;
         if (replica_receive(node->replica, sim->nodes[event->from].id, bytes, now_ms) !=
             GW_OK)

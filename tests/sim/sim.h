@@ -58,7 +58,7 @@ struct sim_event {
     unsigned epoch; /* of the node when it was made: an older life's events are void */
     char *bytes;    /* owned */
     size_t size;
-    uint64_t number; /* DUMP: which piece; UINT64_MAX: none, it is built */
+    uint64_t number; /* MESSAGE: its sender; DUMP: which piece, UINT64_MAX: it is built */
     unsigned life;   /* DUMP: of which of the dumps for that slot */
 };
 
@@ -213,7 +213,7 @@ void node_drift(struct sim_node *node, int ppm);
 void network_send(struct sim_node *from, uint64_t to, struct slice message, bool bulk);
 /* Anew, from the faults that last. */
 void network_shape(struct sim *sim);
-bool network_passes(struct sim_node *to, int from);
+bool network_passes(struct sim_node *to, int from, uint64_t id);
 
 /* churn.c */
 void churn_tick(struct sim_node *node);
