@@ -12,6 +12,8 @@ import (
 	"syscall"
 )
 
+const labRoot = "/run/quorumgate-lab"
+
 const labShape = "2,2,1" // hosts per region: five nodes in three regions
 
 func (o *options) labCommand(arguments ...string) *exec.Cmd {
@@ -33,14 +35,14 @@ func outer(o *options) int {
 		fmt.Fprintln(os.Stderr, "jepsen:", err)
 		return 1
 	}
-	// Six letters at most, and another one for each run at the same time.
-	o.lab = "j" + strconv.FormatInt(int64(os.Getpid())%60466176, 36)
+	o.lab = labOf(os.Getpid())
 	if why, err := o.labCommand("can").Output(); err != nil {
 		fmt.Printf("skip jepsen: %s", why)
 		return 0
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	sweep(o)
 	defer takeDown(o)
 	if said, err := o.labCommand("up", labShape).CombinedOutput(); err != nil {
 		fmt.Printf("not ok jepsen: the lab is not up: %s", said)
@@ -49,8 +51,28 @@ func outer(o *options) int {
 	return runInner(o, signals)
 }
 
+// labOf a process: six letters at most, another one for each run at the same time, and it says
+// whose it is.
+func labOf(pid int) string { return "j" + strconv.FormatInt(int64(pid), 36) }
+
+// sweep takes down what runs that were killed have left behind.
+func sweep(o *options) {
+	left, _ := filepath.Glob(filepath.Join(labRoot, "j*"))
+	for _, path := range left {
+		name := filepath.Base(path)
+		pid, err := strconv.ParseInt(name[1:], 36, 32)
+		if err != nil || labOf(int(pid)) != name || syscall.Kill(int(pid), 0) == nil {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "jepsen: lab %s was left by process %d, which is gone: it is taken down\n", name, pid)
+		other := *o
+		other.lab = name
+		takeDown(&other)
+	}
+}
+
 func takeDown(o *options) {
-	unmountAll(filepath.Join("/run/quorumgate-lab", o.lab))
+	unmountAll(filepath.Join(labRoot, o.lab))
 	if said, err := o.labCommand("down").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "jepsen: the lab %s is not taken down: %s\n", o.lab, said)
 	}
@@ -68,7 +90,7 @@ func runInner(o *options, signals <-chan os.Signal) int {
 		"-minutes", strconv.Itoa(o.minutes), "-plant", o.plant)
 	inner := exec.Command("nsenter", arguments...)
 	inner.Stdout, inner.Stderr = os.Stdout, os.Stderr
-	inner.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	inner.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := inner.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, "jepsen:", err)
 		return 1
