@@ -198,15 +198,24 @@ void calls_retry(struct calls *calls)
     }
 }
 
+/* What was proposed, or went to the leader, may be done though nobody here hears of it any
+ * more: a member that halts comes back while its clients still wait. */
+static enum result end_of(const struct pending *pending)
+{
+    bool may_be_done = pending->call->type == MEMBER_PROPOSE || pending->sent_to != 0;
+
+    return may_be_done ? GW_UNKNOWN_OUTCOME : GW_CLOSED;
+}
+
 void calls_close(struct calls *calls)
 {
     list_each (&calls->pending, link) {
         struct pending *pending = container_of(link, struct pending, link);
         if (pending->call == NULL || is_held_by_replica(pending)) {
             if (pending->call != NULL)
-                answer(pending, GW_CLOSED);
+                answer(pending, end_of(pending));
             continue; /* freed by the replica's last answer, as it closes */
         }
-        finish(pending, GW_CLOSED);
+        finish(pending, end_of(pending));
     }
 }
