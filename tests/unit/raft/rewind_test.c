@@ -1,13 +1,12 @@
 /* Earlier states, from the history that transactions leave. */
+#include "tests/unit/raft/transaction.h"
 #include "tests/unit/store/scratch.h"
 
-#include "raft/fsm.h"
 #include "store/rewind.h"
 
 struct machine {
     struct scratch s;
     struct txn *txn;
-    struct fsm fsm;
     uint64_t index;
 };
 
@@ -16,7 +15,6 @@ static void m_init(struct machine *m)
     memset(m, 0, sizeof *m);
     scratch_init(&m->s);
     scratch_open(&m->s, 1u << 30);
-    m->fsm = (struct fsm){.types = cluster_commands, .type_count = cluster_command_count};
     m->index = 10;
     assert_int_equal(env_begin_write(m->s.env, &m->txn), GW_OK);
     assert_int_equal(format_put(m->txn, 1, FORMAT_NEWEST), GW_OK);
@@ -32,27 +30,14 @@ static void m_deinit(struct machine *m)
 static uint64_t m_change(struct machine *m, const char *message, const char *const *pairs)
 {
     struct transaction_item items[8];
-    struct transaction transaction = {.items = items,
-                                      .message = slice_from_string(message)};
-    const struct command_header header = {.stamp_ms = 100, .actor = {"ann", 3}};
-    struct record_state state;
-    struct store_answer answer;
-    struct buffer command;
+    size_t count = 0;
 
     for (; pairs[0] != NULL; pairs += 2)
-        items[transaction.item_count++] = (struct transaction_item){
+        items[count++] = (struct transaction_item){
             .key = slice_from_string(pairs[0]),
             .is_delete = pairs[1] == NULL,
             .value = slice_from_string(pairs[1] == NULL ? "" : pairs[1])};
-    assert_int_equal(record_state_get(m->txn, &state), GW_OK);
-    transaction.conf_sequence = state.conf_sequence;
-    buffer_init(&command, 0);
-    assert_true(transaction_encode(&command, &header, &transaction));
-    assert_int_equal(
-        fsm_apply(&m->fsm, m->txn, ++m->index, buffer_slice(&command), &answer), GW_OK);
-    assert_int_equal(answer.result, GW_OK);
-    buffer_deinit(&command);
-    free((void *)(uintptr_t)answer.detail.data);
+    transact(m->txn, ++m->index, items, count, message);
     return m->index;
 }
 #define PAIRS(...)        \

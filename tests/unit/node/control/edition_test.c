@@ -1,15 +1,14 @@
 /* An edition read by what changed is the one read from nothing, whatever happened
  * between the two, and says so with far fewer records decoded. */
+#include "../../raft/transaction.h"
 #include "../../store/scratch.h"
 
 #include "base/rng.h"
 #include "node/control/edition.h"
-#include "raft/fsm.h"
 
 #define NAMES 40
 
 static struct scratch scratch;
-static struct fsm fsm;
 static uint64_t entry_index;
 static struct rng rng;
 
@@ -17,31 +16,16 @@ static void begin(void)
 {
     scratch_init(&scratch);
     scratch_open(&scratch, 0);
-    fsm = (struct fsm){.types = cluster_commands, .type_count = cluster_command_count};
     entry_index = 0;
     rng_init(&rng, 3);
 }
 
 static void apply(const struct transaction_item *items, size_t count)
 {
-    struct buffer command;
-    struct record_state state;
-    struct store_answer answer;
     struct txn *txn;
-    const struct command_header header = {
-        .number = COMMAND_TRANSACTION, .stamp_ms = 1, .actor = SLICE("test")};
 
     assert_int_equal(env_begin_write(scratch.env, &txn), GW_OK);
-    assert_int_equal(record_state_get(txn, &state), GW_OK);
-    const struct transaction transaction = {
-        .conf_sequence = state.conf_sequence, .items = items, .item_count = count};
-    buffer_init(&command, 0);
-    assert_true(transaction_encode(&command, &header, &transaction));
-    assert_int_equal(fsm_apply(&fsm, txn, ++entry_index, buffer_slice(&command), &answer),
-                     GW_OK);
-    assert_int_equal(answer.result, GW_OK);
-    free((void *)(uintptr_t)answer.detail.data);
-    buffer_deinit(&command);
+    transact(txn, ++entry_index, items, count, "");
     assert_int_equal(txn_commit(txn), GW_OK);
 }
 

@@ -1,14 +1,12 @@
 /* What a watch is told: every change, whole revisions, in order, and where to go on. */
+#include "../../raft/transaction.h"
 #include "../../store/scratch.h"
 
 #include "model/resource.h"
 #include "node/control/watch_events.h"
-#include "raft/fsm.h"
 #include "store/history.h"
-#include "store/records.h"
 
 static struct scratch scratch;
-static struct fsm fsm;
 static uint64_t entry_index;
 static char message[HISTORY_MESSAGE];
 
@@ -18,7 +16,6 @@ static int begin(void **state)
     scratch_init(&scratch);
     scratch_open(&scratch, 0);
     scratch_format(&scratch);
-    fsm = (struct fsm){.types = cluster_commands, .type_count = cluster_command_count};
     entry_index = 0;
     strcpy(message, "why");
     return 0;
@@ -65,12 +62,8 @@ static void pack(struct buffer *out, const char *key, unsigned timeout_ms)
 /* One transaction over keys, ended by NULL; "-key" deletes. */
 static uint64_t change(unsigned timeout_ms, const char *const *keys)
 {
-    const struct command_header header = {
-        .number = COMMAND_TRANSACTION, .stamp_ms = 1, .actor = SLICE("ann")};
     struct transaction_item items[4] = {0};
-    struct buffer values[4], command;
-    struct store_answer answer;
-    struct record_state state;
+    struct buffer values[4];
     struct txn *txn;
     size_t count = 0;
 
@@ -84,18 +77,7 @@ static uint64_t change(unsigned timeout_ms, const char *const *keys)
         items[count].value = buffer_slice(&values[count]);
     }
     assert_int_equal(env_begin_write(scratch.env, &txn), GW_OK);
-    assert_int_equal(record_state_get(txn, &state), GW_OK);
-    const struct transaction transaction = {.conf_sequence = state.conf_sequence,
-                                            .items = items,
-                                            .item_count = count,
-                                            .message = slice_from_string(message)};
-    buffer_init(&command, 0);
-    assert_true(transaction_encode(&command, &header, &transaction));
-    assert_int_equal(fsm_apply(&fsm, txn, ++entry_index, buffer_slice(&command), &answer),
-                     GW_OK);
-    assert_int_equal(answer.result, GW_OK);
-    free((void *)(uintptr_t)answer.detail.data);
-    buffer_deinit(&command);
+    transact(txn, ++entry_index, items, count, message);
     assert_int_equal(txn_commit(txn), GW_OK);
     for (size_t i = 0; i < count; i++)
         buffer_deinit(&values[i]);
