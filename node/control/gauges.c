@@ -282,8 +282,8 @@ static void update_sameness(struct control *control)
     set(control, "gw_apply_lagging",
         "1 while something was committed over 5 s ago and is not visible here.", none,
         sameness->is_lagging);
-    total(control, "gw_admin_writes_quarantined_total",
-          "Writes refused since this node is quarantined.", none,
+    total(control, "gw_admin_quarantined_total",
+          "Requests refused since this node is quarantined.", none,
           control->quarantine_refused);
 }
 

@@ -127,11 +127,12 @@ bool quarantine_admits(struct request *request)
     if (request->forwarded != NULL)
         request_try_again(request, NULL);
     else
-        request_fail(request, GW_QUARANTINED,
-                     "this node is quarantined: its state is not that of the majority "
-                     "(index %llu). Write at another node; next: stop this one and gwctl "
-                     "cluster join --replace, or restore it",
-                     (unsigned long long)sameness->differs_at);
+        request_fail(
+            request, GW_QUARANTINED,
+            "this node is quarantined: its state is not that of the majority "
+            "(index %llu). Ask another node, or read here with --stale; next: stop "
+            "this one and gwctl cluster join --replace, or restore it",
+            (unsigned long long)sameness->differs_at);
     return false;
 }
 

@@ -15,7 +15,7 @@ void quarantine_tick(struct control *control, uint64_t now_ms);
 /* A proposal of this node's own as leader, which it is about to be no more: it comes back.
  */
 bool quarantine_refuses(struct control *control, struct member_call *call);
-/* False: the request, a write, is over. */
+/* Of a write, or of a read that is to be linearizable. False: the request is over. */
 bool quarantine_admits(struct request *request);
 /* The names of those that say they are quarantined, this node included, with commas; in
  * the request's arena. Empty: none. */

@@ -7,6 +7,7 @@
 #include "base/plant.h"
 #include "model/units.h"
 #include "model/wire.h"
+#include "node/control/quarantine.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -636,6 +637,6 @@ void request_linearize(struct request *request, request_fn next)
         next(request);
     else if (request->control->is_halted)
         request_fail_no_quorum(request);
-    else
+    else if (quarantine_admits(request))
         ask_index(request, control_is_leader(request->control));
 }

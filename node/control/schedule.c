@@ -188,6 +188,8 @@ void schedule_tick(struct schedule *schedule, uint64_t now_ms)
     if (schedule == NULL || schedule->is_busy || now_ms < schedule->due_ms ||
         schedule->control->is_ending || schedule->control->visible_index == 0)
         return;
+    if (schedule->control->sameness.is_quarantined)
+        return; /* a backup of a wrong state would push a good one out */
     backup_write_init(&schedule->write, schedule->control);
     schedule->is_busy = true;
     job_start(&schedule->write.job, schedule->control->loop, run, done, schedule);

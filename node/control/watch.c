@@ -231,13 +231,14 @@ void watch_visible(struct control *control)
 
 /* ---- time ---- */
 
-/* A watch here would be silent though there are changes. */
+/* A watch here would be silent though there are changes, or tell what is not so. */
 static bool is_blind(const struct watch *watch)
 {
     const struct control *control = watch->control;
 
     return control->is_draining || control->is_halted || control->is_removed ||
-           (!watch->is_stale && control_lag_ms(control) > WATCH_LEADERLESS_MS);
+           (!watch->is_stale && (control->sameness.is_quarantined ||
+                                 control_lag_ms(control) > WATCH_LEADERLESS_MS));
 }
 
 static void tick_one(struct watch *watch, uint64_t now_ms)

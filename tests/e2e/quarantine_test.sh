@@ -54,9 +54,18 @@ expect 1 "a write at it is refused" gw "$bad" set route a metadata.labels.x=y
 says "with what to do" 'is quarantined' '^next: .*join --replace'
 check "as 503 quarantined" [ "$(curl -s --max-time 5 --unix-socket "${data[$bad]}/admin.sock" -o "$dir/out" -w '%{http_code}' -X DELETE http://gw/v1/resources/route/a)" = 503 ]
 check "by that word" is_true '.code == "quarantined"' "$dir/out"
-check "and counted" [ "$(metric "$bad" gw_admin_writes_quarantined_total)" -ge 2 ]
+check "and counted" [ "$(metric "$bad" gw_admin_quarantined_total)" -ge 2 ]
+expect 1 "a linearizable read too" gw "$bad" get route a
+expect 0 "not a stale one" gw "$bad" --stale get route a
+"$GW_BIN/gwctl" -e "unix:${data[$bad]}/admin.sock,unix:${data[$good]}/admin.sock" watch routes -o name >"$dir/watch" 2>/dev/null &
+watch_pid=$!
+check "a watch goes elsewhere" wait_until 5 test "$(metric "$bad" gw_watches)" = 0
+watches() { [ "$(metric "$1" gw_watches)" = 1 ]; }
+check "to a node that is right" wait_until 5 watches "$good"
 route b /bbb | apply "$good" >/dev/null || not_ok "a write elsewhere is made"
 check "it is served elsewhere" wait_until 5 serves "$good" /bbb
+check "and told" wait_until 5 grep -qx route/b "$dir/watch"
+kill "$watch_pid"
 check "the quarantined one serves what it had" serves "$bad" /hello
 check "and nothing newer" [ "$(status_of "$bad" /bbb)" = 404 ]
 
