@@ -75,13 +75,33 @@ static unsigned count_alike(const struct sameness *sameness,
     return count;
 }
 
+static unsigned count_voters(const struct sameness_news *news)
+{
+    unsigned count = news->is_voter;
+
+    for (size_t i = 0; i < news->peer_count; i++)
+        count += news->peers[i].is_voter;
+    return count;
+}
+
+/* With this node, and the voters of lower ids that say they are quarantined, it would be
+ * more than a minority. */
+static bool is_one_too_many(const struct sameness_news *news, uint64_t now_ms)
+{
+    unsigned voters = count_voters(news), count = news->is_voter;
+
+    for (size_t i = 0; i < news->peer_count; i++) {
+        const struct sameness_peer *peer = &news->peers[i];
+        count += peer->is_voter && peer->is_quarantined && peer->id < news->id &&
+                 now_ms - peer->told_ms <= SAMENESS_FRESH_MS;
+    }
+    return count > voters - (voters / 2 + 1);
+}
+
 static enum sameness_verdict judge(struct sameness *sameness,
                                    const struct sameness_news *news, uint64_t now_ms)
 {
-    unsigned voters = news->is_voter, others = 0;
-
-    for (size_t i = 0; i < news->peer_count; i++)
-        voters += news->peers[i].is_voter;
+    unsigned voters = count_voters(news), others = 0;
     unsigned majority = voters / 2 + 1;
     unsigned same = count_alike(sameness, news, 0, now_ms) + news->is_voter;
     for (size_t i = 0; i < SAMENESS_PEERS; i++) {
@@ -91,7 +111,7 @@ static enum sameness_verdict judge(struct sameness *sameness,
         unsigned count = count_alike(sameness, news, known->difference, now_ms);
         if (count >= majority) {
             sameness->differs_at = known->compared_index;
-            return SAMENESS_DIFFERENT;
+            return is_one_too_many(news, now_ms) ? SAMENESS_SPLIT : SAMENESS_DIFFERENT;
         }
         others += count;
     }
@@ -132,8 +152,9 @@ bool sameness_look(struct sameness *sameness, const struct sameness_news *news,
     sameness->looks = verdict == sameness->verdict ? sameness->looks + 1 : 1;
     sameness->verdict = verdict;
     if (sameness->looks >= SAMENESS_LOOKS && verdict != SAMENESS_UNKNOWN) {
-        /* Without a majority what was found before still holds. */
-        if (verdict != SAMENESS_SPLIT)
+        /* Without a majority what was found before still holds, unless too many found it.
+         */
+        if (verdict != SAMENESS_SPLIT || is_one_too_many(news, now_ms))
             sameness->is_quarantined = verdict == SAMENESS_DIFFERENT;
         sameness->is_split = verdict == SAMENESS_SPLIT;
     }

@@ -3,7 +3,9 @@
  * Each node tells an index and the digest of its state there; it is compared with what
  * this node was at that index. Where a majority of the voters is one in being another
  * than this node, this node is wrong: it is quarantined, and so never more than a
- * minority is. Where no majority is one, nobody is, and somebody has to look.
+ * minority is. Where no majority is one, nobody is, and somebody has to look. The same
+ * where more than a minority finds itself wrong: then it is the finding that is, and only
+ * those of the lowest ids go by it.
  *
  * Digests are sums over records, so two that differ have a difference, which stays while
  * nothing changes that they differ in. That is how nodes that told of different indices
@@ -33,6 +35,7 @@ struct sameness_peer {
     uint64_t id;
     bool is_voter;
     bool has_told;
+    bool is_quarantined; /* it says */
     uint64_t index, digest;
     uint64_t told_ms; /* when it was heard last */
 };
@@ -40,6 +43,7 @@ struct sameness_peer {
 struct sameness_news {
     const struct sameness_peer *peers; /* all but this node */
     size_t peer_count;
+    uint64_t id;   /* this node */
     bool is_voter; /* this node */
     /* What this node was at an index; false: not known. */
     bool (*digest_at)(void *owner, uint64_t index, uint64_t *ret_digest);

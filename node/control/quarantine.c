@@ -74,12 +74,14 @@ void quarantine_tick(struct control *control, uint64_t now_ms)
             .id = line->id,
             .is_voter = line->is_voter,
             .has_told = line->has_digest && line->was_seen,
+            .is_quarantined = line->is_quarantined,
             .index = line->visible,
             .digest = line->digest,
             .told_ms = now_ms > line->seen_ms ? now_ms - line->seen_ms : 1};
     }
     const struct sameness_news news = {.peers = peers,
                                        .peer_count = count,
+                                       .id = control->options.identity.node_id,
                                        .is_voter = is_voter(control),
                                        .digest_at = digest_at,
                                        .owner = control->member,

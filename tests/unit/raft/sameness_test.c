@@ -14,6 +14,7 @@ struct world {
     struct sameness sameness;
     struct sameness_peer peers[6];
     size_t count;
+    uint64_t id;
     uint64_t wrong;           /* with this node */
     uint64_t oldest, visible; /* of this node's ring */
     uint64_t commit, now_ms;
@@ -38,6 +39,7 @@ static void world_init(struct world *world, size_t peers)
 {
     memset(world, 0, sizeof *world);
     world->count = peers;
+    world->id = 1;
     world->visible = world->commit = 100;
     world->now_ms = 1000;
     for (size_t i = 0; i < peers; i++)
@@ -54,7 +56,8 @@ static void told(struct world *world, size_t peer, uint64_t index, uint64_t wron
 
 static void look(struct world *world)
 {
-    const struct sameness_news news = {.peers = world->peers,
+    const struct sameness_news news = {.id = world->id,
+                                       .peers = world->peers,
                                        .peer_count = world->count,
                                        .is_voter = true,
                                        .digest_at = digest_at,
@@ -156,6 +159,33 @@ static void a_minority_of_five_is_quarantined_though_it_is_one(void **state)
         told(&world, i, 100, 0);
     looks(&world, 2);
     assert_true(world.sameness.is_quarantined);
+}
+
+/* All find themselves wrong: the finding is. */
+static void never_more_than_a_minority_is_quarantined(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_init(&world, 2);
+    world.id = 9;
+    world.wrong = 7;
+    told(&world, 0, 100, 0);
+    told(&world, 1, 100, 0);
+    looks(&world, 2);
+    assert_true(world.sameness.is_quarantined);
+    world.peers[1].is_quarantined = true; /* so says one of a lower id, too */
+    looks(&world, 2);
+    assert_false(world.sameness.is_quarantined);
+    assert_true(world.sameness.is_split);
+    world.id = 1; /* the lowest */
+    looks(&world, 2);
+    assert_true(world.sameness.is_quarantined);
+    world.id = 9;
+    world.peers[1].is_quarantined = false;
+    world.peers[1].is_voter = false; /* two voters have no minority */
+    looks(&world, 2);
+    assert_false(world.sameness.is_quarantined);
 }
 
 static void standbys_have_no_voice(void **state)
@@ -266,6 +296,7 @@ int main(void)
         cmocka_unit_test(three_ways_are_nobodys_fault_and_an_alarm),
         cmocka_unit_test(two_of_three_that_differ_have_no_majority),
         cmocka_unit_test(a_minority_of_five_is_quarantined_though_it_is_one),
+        cmocka_unit_test(never_more_than_a_minority_is_quarantined),
         cmocka_unit_test(standbys_have_no_voice),
         cmocka_unit_test(what_is_out_of_the_ring_says_nothing),
         cmocka_unit_test(who_lags_compares_when_it_gets_there),
