@@ -248,7 +248,12 @@ void send_news(struct replica *replica)
 {
     struct raft *raft = &replica->raft;
 
-    /* Unless entries behind the commit are on their way, and carry it. */
-    if (raft_commit_index(raft) == raft_last_index(raft))
-        heartbeat_peers(replica, true);
+    /* Unless entries behind the commit are on their way, and carry it. Where messages
+     * are gathered, those that are about to come count too: what was applied lingers for
+     * them in our store, and the news with it. */
+    if (raft_commit_index(raft) != raft_last_index(raft) ||
+        (replica->options.gathers &&
+         store_visible(replica->options.store) < replica->applied_asked))
+        return;
+    heartbeat_peers(replica, true);
 }

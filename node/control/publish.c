@@ -1,7 +1,7 @@
 /* Edition → snapshot → workers. One compile at a time on the pool; where several
  * revisions came meanwhile only the newest is compiled next. A lone change is
  * compiled at once; where one follows on the other, compiling rests ten times as long
- * as it takes, from 2 to 10 ms, or twice as long up to half a second where that is more:
+ * as it takes, from 5 to 10 ms, or twice as long up to half a second where that is more:
  * so that writers get the cores, and what takes no time is served in no time.
  *
  * Sockets: a listener whose bind is as it was keeps what each worker has (-1);
@@ -20,7 +20,7 @@
 #define REST_FACTOR       2
 #define REST_MAX_US       500000
 #define REST_SHORT_FACTOR 10
-#define REST_SHORT_MIN_US 2000
+#define REST_SHORT_MIN_US 5000
 #define REST_SHORT_MAX_US 10000
 
 /* The last reference of an old snapshot mostly falls on a worker, which must not

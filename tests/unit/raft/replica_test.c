@@ -78,6 +78,31 @@ static void what_one_turn_says_goes_in_one_message(void **state)
     cluster_deinit(&c);
 }
 
+static void news_of_a_commit_waits_until_the_leader_shows_it(void **state)
+{
+    struct cluster c;
+    uint64_t leader;
+
+    (void)state;
+    cluster_init(&c, 3);
+    c.gathers = true;
+    c.when = REPLICA_WHEN_APPLIED;
+    c.linger_us = 1000000;
+    cluster_open(&c);
+    leader = cluster_leader(&c);
+    cluster_run(&c, 100);
+    assert_int_equal(cluster_put(&c, "route/a", "1"), GW_OK);
+    uint64_t index = c.nodes[leader].last_index;
+    cluster_run(&c, 5); /* no heartbeat's turn yet */
+    for (unsigned i = 1; i <= 3; i++)
+        assert_true(i == leader || view_of(&c.nodes[i]).commit < index);
+    store_want_visible(c.nodes[leader].store);
+    cluster_run(&c, 3);
+    for (unsigned i = 1; i <= 3; i++)
+        assert_true(view_of(&c.nodes[i]).commit >= index);
+    cluster_deinit(&c);
+}
+
 static void what_is_gathered_goes_before_what_cannot_be(void **state)
 {
     struct cluster c;
@@ -529,6 +554,7 @@ int main(void)
         cmocka_unit_test(three_nodes_elect_one_leader_and_replicate),
         cmocka_unit_test(a_follower_sees_a_write_within_milliseconds),
         cmocka_unit_test(what_one_turn_says_goes_in_one_message),
+        cmocka_unit_test(news_of_a_commit_waits_until_the_leader_shows_it),
         cmocka_unit_test(what_is_gathered_goes_before_what_cannot_be),
         cmocka_unit_test(a_restart_keeps_everything_acknowledged),
         cmocka_unit_test(a_new_leader_takes_over_and_the_old_one_follows),
