@@ -114,12 +114,13 @@ void laggards_wait(struct request *request, uint64_t revision, request_fn next)
     struct control *control = request->control;
     struct member_list list;
 
-    members_gather(control, &list);
-    request->awaited = arena_zalloc(&request->arena, MEMBER_PEERS * sizeof(uint64_t));
-    if (request->wait_ms == 0 || request->awaited == NULL) {
+    if (request->wait_ms != 0)
+        request->awaited = arena_zalloc(&request->arena, MEMBER_PEERS * sizeof(uint64_t));
+    if (request->awaited == NULL) {
         next(request);
         return;
     }
+    members_gather(control, &list);
     for (size_t i = 0; i < list.count; i++) {
         if (is_waited_for(&list.lines[i], request->wait_region))
             request->awaited[request->awaited_count++] = list.lines[i].id;
