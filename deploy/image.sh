@@ -61,15 +61,17 @@ if ! has "$base"; then
     timeout 120 docker pull -q "$base" >/dev/null 2>&1 || make "$base"
 fi
 
-build() { # ARGUMENTS...
-    docker build --network host -f deploy/Dockerfile -t "$tag" "$@" . >&2
+build() { # NETWORK ARGUMENTS...
+    network=$1
+    shift
+    docker build --network "$network" -f deploy/Dockerfile -t "$tag" "$@" . >&2
 }
 
 # Where packages can be had, a failed build has another reason, and bases that have them would not help.
 packages_reached() { docker run --rm --network host "$base" apt-get -q update >/dev/null 2>&1; }
 
 sealed=${GW_IMAGE_SEALED:-}
-if [ "$sealed" != yes ] && ! build; then
+if [ "$sealed" != yes ] && ! build host; then
     ! packages_reached || die "the build failed; its messages are above"
     sealed=yes
 fi
@@ -80,7 +82,7 @@ if [ "$sealed" = yes ]; then
     has quorumgate-builder:trixie || make quorumgate-builder:trixie \
         cmake ninja-build gcc binutils pkgconf libc6-dev libuv1-dev libssl-dev libmsgpack-c-dev liblmdb-dev libyaml-dev \
         libjansson-dev libpcre2-dev libxxhash-dev dpkg-dev patch xz-utils debian-archive-keyring
-    build --build-arg BUILDER=quorumgate-builder:trixie --build-arg RUNTIME=quorumgate-runtime:trixie ||
+    build none --build-arg BUILDER=quorumgate-builder:trixie --build-arg RUNTIME=quorumgate-runtime:trixie ||
         die "the build failed; its messages are above"
 fi
 say "$tag is built"
