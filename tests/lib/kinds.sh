@@ -81,13 +81,13 @@ run_sim() { # PRESET ARGUMENTS...
 }
 
 # One story after the other: they measure time, and two cores are few.
-run_stories() { # PRESET FOLDER
+run_stories() { # PRESET FOLDER [SECONDS]
     # By name alone: one that lacks the right to run fails, rather than being passed over.
     { find "tests/$2" -maxdepth 1 -type f -name '*_test.sh'
       programs_in "build/$1/tests/$2" | grep '_test$'; } | sort | grep . >"$results/programs" || { result "skip $2: no stories yet"; return; }
     [ -x "build/$1/bin/gwd" ] || { result "skip $2: gwd is not there yet"; return; }
     while read -r program; do
-        GW_BIN=$root/build/$1/bin GW_ROOT=$root tests/lib/one.sh lines 300 "$results" "$program"
+        GW_BIN=$root/build/$1/bin GW_ROOT=$root tests/lib/one.sh lines "${3:-300}" "$results" "$program"
         sed 's/^/  /' "$results/$(basename "${program%.sh}").results"
     done <"$results/programs"
 }
@@ -188,7 +188,7 @@ kind_docker() {
         echo "not ok image: builds" >"$results/image.results"
         return 0
     fi
-    run_stories release docker
+    run_stories release docker 600 # two minutes each, but engines differ
     unset GW_IMAGE
 }
 
