@@ -8,6 +8,8 @@
  * reading. */
 #include "raft/link.h"
 
+#include "raft/fault.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -95,7 +97,7 @@ static enum result on_frame(uint8_t type, struct slice body, void *owner)
             return GW_MALFORMED;
         return take_hello(link, body);
     }
-    if (type == PEER_PING)
+    if (type == PEER_PING || (link->mutes & FAULT_IN) != 0)
         return GW_OK;
     if (type == PEER_HELLO)
         return GW_MALFORMED;
@@ -122,7 +124,8 @@ static void on_data(struct stream *stream, struct slice data, void *owner)
     struct error err = ERROR_NONE;
 
     (void)stream;
-    link->heard_ms = loop_now_ms(link->loop);
+    if ((link->mutes & FAULT_IN) == 0)
+        link->heard_ms = loop_now_ms(link->loop);
     link->bytes_in += data.size;
     link->in_reader = true;
     enum result result = frame_reader_push(&link->reader, data, on_frame, link, &err);
@@ -274,6 +277,8 @@ enum result link_send(struct link *link, enum peer_frame type, struct slice head
     /* The hello of each kind of link goes before it is ready; nothing else does. */
     if (!link->is_ready && !link->is_join && type != PEER_HELLO)
         return GW_CLOSED;
+    if ((link->mutes & FAULT_OUT) != 0)
+        return GW_OK;
     size_t queued = link_queued_bytes(link);
     if (type == PEER_RAFT && queued > 0 &&
         queued + head.size + body.size > LINK_QUEUE_BYTES)

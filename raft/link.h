@@ -52,6 +52,7 @@ struct link {
     bool is_closing;
     bool in_reader;
     uint64_t opened_ms, heard_ms, said_ms;
+    unsigned mutes;   /* fault_direction: nothing passes, as on a dead wire */
     uint64_t peer_id; /* expected when dialled; known once ready */
     uint64_t bytes_in, bytes_out;
     struct error why;

@@ -25,6 +25,7 @@ enum order_type {
     ORDER_STOPPING,
     ORDER_QUARANTINE,
     ORDER_DISK,
+    ORDER_FAULTS,
     ORDER_CLOSE
 };
 struct order {
@@ -35,6 +36,7 @@ struct order {
     bool is_quarantined;
     bool is_low; /* DISK */
     struct member_shape shape;
+    struct fault_orders faults;
     struct tls_context *server, *client; /* CREDENTIALS, owned references */
     size_t count;
     struct member_node nodes[];
@@ -173,6 +175,10 @@ static void on_mail(struct mail *mail, void *owner)
     case ORDER_CREDENTIALS:
         peers_credentials(&member->peers, order->server, order->client);
         break;
+    case ORDER_FAULTS:
+        peers_cut(&member->peers, order->faults.cuts, order->faults.cut_count);
+        store_slow(member->store, order->faults.delay_ms, order->faults.delay_until_ms);
+        break;
     case ORDER_STOPPING:
         member->is_stopping = true;
         member->roster_at_ms = 0;
@@ -293,6 +299,15 @@ void member_quarantine_set(struct member *member, bool is_quarantined)
 bool member_digest_at(struct member *member, uint64_t index, uint64_t *ret_digest)
 {
     return store_digest_at(member->store, index, ret_digest);
+}
+
+void member_faults_set(struct member *member, const struct fault_orders *orders)
+{
+    struct order *order = order_new(ORDER_FAULTS, 0);
+
+    if (order != NULL)
+        order->faults = *orders;
+    order_post(member, order);
 }
 
 void member_shape_set(struct member *member, const struct member_shape *shape)

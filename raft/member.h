@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "net/mailbox.h"
 #include "raft/command.h"
+#include "raft/fault.h"
 #include "raft/pace.h"
 #include "raft/replica.h"
 #include "raft/roster.h"
@@ -169,6 +170,8 @@ void member_disk_low_set(struct member *member, bool is_low);
 void member_quarantine_set(struct member *member, bool is_quarantined);
 /* Thread-safe: store_digest_at. */
 bool member_digest_at(struct member *member, uint64_t index, uint64_t *ret_digest);
+/* Thread-safe: what is broken from now on, instead of what was; copied. */
+void member_faults_set(struct member *member, const struct fault_orders *orders);
 /* Thread-safe: from now on these times and this shape. */
 void member_shape_set(struct member *member, const struct member_shape *shape);
 /* Thread-safe: the node records and the stored format, as of `visible`; copied. Links are

@@ -6,6 +6,7 @@
 #include "raft/peers.h"
 
 #include "base/hash.h"
+#include "base/instant.h"
 #include "base/log.h"
 
 #include <unistd.h>
@@ -87,6 +88,11 @@ static bool prefers_standing(const struct link *standing, const struct link *lin
     return dialler(standing) < dialler(link) && now_ms - standing->heard_ms < FRESH_MS;
 }
 
+static unsigned cuts_of(const struct peers *peers, uint64_t id)
+{
+    return fault_cuts_of(peers->cuts, peers->cut_count, id, instant_monotonic_ms());
+}
+
 static enum result on_hello(struct link *link, const struct hello *hello, void *owner,
                             struct error *err)
 {
@@ -100,6 +106,8 @@ static enum result on_hello(struct link *link, const struct hello *hello, void *
         return error_set(err, GW_FORBIDDEN, "node %llu was removed from the cluster",
                          (unsigned long long)hello->id);
     }
+    if (cuts_of(peers, hello->id) != 0)
+        return error_set(err, GW_CLOSED, "cut by a fault point");
     if (peer == NULL)
         peer = peer_make(peers, hello->id);
     if (peer == NULL)
@@ -447,9 +455,12 @@ void peers_tick(struct peers *peers, uint64_t now_ms)
             peer->id = 0;
             continue;
         }
+        unsigned cuts = cuts_of(peers, peer->id);
         for (int class = 0; class < 2; class ++) {
-            if (peer->links[class] == NULL && peer->dialling[class] == NULL &&
-                peer->address[0] != '\0' && now_ms >= peer->redial_ms[class])
+            if (peer->links[class] != NULL)
+                peer->links[class]->mutes = cuts;
+            else if (cuts == 0 && peer->dialling[class] == NULL &&
+                     peer->address[0] != '\0' && now_ms >= peer->redial_ms[class])
                 dial(peers, peer, class);
         }
         if (is_status_due && peer->links[PEER_BULK] != NULL)
@@ -457,6 +468,13 @@ void peers_tick(struct peers *peers, uint64_t now_ms)
     }
     if (is_status_due)
         peers->status_sent_ms = now_ms;
+}
+
+void peers_cut(struct peers *peers, const struct fault_cut *cuts, size_t count)
+{
+    memcpy(peers->cuts, cuts, count * sizeof *cuts);
+    peers->cut_count = count;
+    peers_tick(peers, loop_now_ms(peers->loop));
 }
 
 void peers_status(struct peers *peers, struct slice status)

@@ -9,6 +9,7 @@
 
 #include "base/rng.h"
 #include "net/listener.h"
+#include "raft/fault.h"
 #include "raft/link.h"
 #include "raft/member.h"
 
@@ -57,6 +58,8 @@ struct peers {
         uint64_t hash, at_ms;
     } told[PEERS_TOLD];
     size_t link_count; /* alive, closing ones too */
+    size_t cut_count;
+    struct fault_cut cuts[FAULTS_MAX];
 };
 
 /* Takes `fd`, the peer port's listening socket. Contexts are shared. */
@@ -79,6 +82,9 @@ void peers_status(struct peers *peers, struct slice status);
 /* For links from now on; shared. */
 void peers_credentials(struct peers *peers, struct tls_context *server,
                        struct tls_context *client);
+
+/* Fault points: links to these are mute, and none is opened, until their time is over. */
+void peers_cut(struct peers *peers, const struct fault_cut *cuts, size_t count);
 
 /* A lost message is the protocol's to resend: dropped without a link, or with too much
  * waiting. */

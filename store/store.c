@@ -55,6 +55,7 @@ struct store {
     _Atomic uint64_t durable, visible, visible_revision;
     _Atomic bool is_halted;
     _Atomic enum result halt_cause; /* before is_halted */
+    _Atomic uint64_t slow_delay_ms, slow_until_ms; /* store_slow; 0: not slow */
 };
 
 enum result store_open(const struct store_options *options, struct store **ret_store,
@@ -558,12 +559,42 @@ bool store_step(struct store *store, uint64_t now_us, uint64_t *ret_next_us)
 
 /* --- the thread --- */
 
+void store_slow(struct store *store, uint64_t delay_ms, uint64_t until_ms)
+{
+    atomic_store(&store->slow_delay_ms, delay_ms);
+    atomic_store(&store->slow_until_ms, until_ms);
+}
+
+static bool is_stopping(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    bool stopping = store->stopping;
+    pthread_mutex_unlock(&store->lock);
+    return stopping;
+}
+
+/* Looks again every few milliseconds, so that neither the end of the fault nor that of
+ * the node waits for the delay. */
+static void be_slow(struct store *store)
+{
+    uint64_t begun_ms = instant_monotonic_ms(), now_ms = begun_ms;
+
+    while (now_ms < atomic_load(&store->slow_until_ms) &&
+           now_ms - begun_ms < atomic_load(&store->slow_delay_ms) && !is_stopping(store)) {
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+        now_ms = instant_monotonic_ms();
+    }
+}
+
 static void *store_main(void *owner)
 {
     struct store *store = owner;
 
     for (;;) {
         uint64_t next_us = UINT64_MAX;
+
+        if (atomic_load(&store->slow_until_ms) != 0)
+            be_slow(store);
 
         store_step(store, instant_monotonic_us(), &next_us);
         pthread_mutex_lock(&store->lock);

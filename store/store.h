@@ -107,6 +107,9 @@ void store_stop(struct store *store);
  * Only when no thread steps; the open transaction is dropped. */
 void store_cancel(struct store *store, struct list_link *ret_jobs);
 
+/* A fault point, any thread: until `until_ms` of the monotonic clock the store's thread
+ * waits so long before each batch. It ends by itself, and with store_stop. */
+void store_slow(struct store *store, uint64_t delay_ms, uint64_t until_ms);
 void store_push(struct store *store, struct store_job *job);
 /* Asks that what was applied is committed now rather than lazily. */
 void store_want_visible(struct store *store);

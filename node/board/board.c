@@ -18,9 +18,10 @@
 #define CHUNK_SLOTS 256u
 
 struct board_slot {
-    _Atomic uint8_t state; /* enum board_state; any thread, relaxed */
-    uint32_t refs;         /* under the lock; 0: on the free list */
-    struct slice key;      /* owned */
+    _Atomic uint8_t state;          /* enum board_state; any thread, relaxed */
+    _Atomic uint64_t hole_until_ms; /* likewise */
+    uint32_t refs;                  /* under the lock; 0: on the free list */
+    struct slice key;               /* owned */
     struct board_slot *next_free;
 };
 
@@ -94,6 +95,7 @@ static struct board_slot *slot_make(struct board *board, struct slice key)
     slot->next_free = NULL;
     slot->key = owned;
     atomic_store_explicit(&slot->state, BOARD_UP, memory_order_relaxed);
+    atomic_store_explicit(&slot->hole_until_ms, 0, memory_order_relaxed);
     return slot;
 }
 
@@ -151,4 +153,14 @@ enum board_state board_slot_state(const struct board_slot *slot)
 void board_slot_set(struct board_slot *slot, enum board_state state)
 {
     atomic_store_explicit(&slot->state, (uint8_t)state, memory_order_relaxed);
+}
+
+bool board_slot_is_hole(const struct board_slot *slot, uint64_t now_ms)
+{
+    return now_ms < atomic_load_explicit(&slot->hole_until_ms, memory_order_relaxed);
+}
+
+void board_slot_hole_set(struct board_slot *slot, uint64_t until_ms)
+{
+    atomic_store_explicit(&slot->hole_until_ms, until_ms, memory_order_relaxed);
 }

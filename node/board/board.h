@@ -29,5 +29,9 @@ size_t board_slot_count(struct board *board);
 /* Any thread, without the lock. */
 enum board_state board_slot_state(const struct board_slot *slot);
 void board_slot_set(struct board_slot *slot, enum board_state state);
+/* A fault point: until `until_ms` of the monotonic clock the endpoint takes calls and
+ * never answers; 0: it does. */
+bool board_slot_is_hole(const struct board_slot *slot, uint64_t now_ms);
+void board_slot_hole_set(struct board_slot *slot, uint64_t until_ms);
 
 #endif

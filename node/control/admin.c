@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "net/listener.h"
 #include "node/control/credentials.h"
+#include "node/control/faults.h"
 #include "node/control/quarantine.h"
 
 #include <stdio.h>
@@ -43,6 +44,9 @@ static const struct admin_route routes[] = {
     {"DELETE", "v1/cluster/tokens/*", tokens_revoke},
     {"GET", "v1/cluster/upgrade", upgrade_status},
     {"POST", "v1/cluster/upgrade/finalize", upgrade_finalize},
+    {"GET", "v1/cluster/faults", faults_list},
+    {"POST", "v1/cluster/faults", faults_create},
+    {"DELETE", "v1/cluster/faults/*", faults_delete},
     {"GET", "v1/cluster/certs", certs_list},
     {"POST", "v1/cluster/certs/rotate", certs_rotate},
     {"GET", "v1/cluster/keys", keys_status},

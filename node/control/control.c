@@ -6,6 +6,7 @@
 #include "model/wire.h"
 #include "node/control/authority.h"
 #include "node/control/catalog_source.h"
+#include "node/control/faults.h"
 #include "node/control/keyring.h"
 #include "node/control/quarantine.h"
 #include "node/control/request.h"
@@ -164,6 +165,7 @@ static void take_visible(struct control *control, uint64_t index, uint64_t revis
         if (nodes.state.applied > control->visible_index)
             control->visible_index = nodes.state.applied;
     }
+    faults_follow(control, false);
     catalog_source_refresh(control);
     watch_visible(control);
 }
@@ -279,6 +281,7 @@ static void on_tick(uv_timer_t *timer)
 
     expire_waits(control);
     laggards_check(control);
+    faults_tick(control);
     upkeep_tick(control->upkeep, now_ms);
     if (turn % (1000 / TICK_MS) == 0) {
         disk_tick(control, now_ms);
@@ -436,6 +439,7 @@ static enum result read_state(struct control *control, struct error *err)
     control->visible_index = control->nodes.state.applied;
     control->visible_revision = control->nodes.state.revision;
     control_place(control);
+    faults_follow(control, true);
     return edition_read(control->env, NULL, false, &control->visible, err);
 }
 
@@ -521,6 +525,7 @@ enum result control_start_member(struct control *control, struct error *err)
         return err->code;
     if (control->nodes.count != 0)
         nodes_tell(&control->nodes, control->member);
+    faults_tell(control);
     return member_start(control->member, err);
 }
 

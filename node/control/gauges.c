@@ -305,6 +305,18 @@ static void update_watches(struct control *control)
           watches->compacted);
 }
 
+static void update_faults(struct control *control)
+{
+    struct buffer labels;
+
+    buffer_init(&labels, 256);
+    for (int kind = 1; kind < FAULT_KINDS; kind++)
+        set(control, "gw_faults_armed", "Fault points that are armed on this node.",
+            label(&labels, "kind", fault_kind_name((enum fault_kind)kind)),
+            faults_armed(&control->faults, (enum fault_kind)kind));
+    buffer_deinit(&labels);
+}
+
 void gauges_update(struct control *control)
 {
     const struct slice none = {0};
@@ -351,4 +363,5 @@ void gauges_update(struct control *control)
     update_credentials(control);
     update_watches(control);
     update_sameness(control);
+    update_faults(control);
 }

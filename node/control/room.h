@@ -118,6 +118,9 @@ struct control {
     struct credentials *credentials;
     struct upkeep *upkeep;
 
+    struct faults faults; /* fault points, as far as they concern this node */
+    bool has_holes, is_tidying_faults;
+
     uv_timer_t second; /* housekeeping */
     uv_timer_t drain_timer;
     uv_idle_t proposing; /* while writes wait for the next turn */

@@ -259,6 +259,15 @@ void attempt_start(struct exchange *exchange)
     exchange->anything_sent = false;
     endpoint_live_begin(&endpoint->live);
 
+    if (board_slot_is_hole(target->endpoints[index].board, exchange->attempt_ms)) {
+        uint32_t per_try_ms = exchange->plan->retry.per_try_ms;
+        exchange->phase = PHASE_HOLE;
+        exchange->was_reused = false;
+        exchange->try_due_ms =
+            per_try_ms == 0 ? UINT64_MAX : exchange->attempt_ms + per_try_ms;
+        exchange_rearm(exchange);
+        return;
+    }
     struct upstream *upstream = pool_take(endpoint);
     if (upstream != NULL) {
         upstream->exchange = exchange;
@@ -380,6 +389,7 @@ void attempt_due(struct exchange *exchange)
     case PHASE_CONNECT:
         attempt_fail(exchange, OUTCOME_CONNECT_FAILURE);
         break;
+    case PHASE_HOLE:
     case PHASE_SENT:
         attempt_fail(exchange, OUTCOME_TIMEOUT);
         break;

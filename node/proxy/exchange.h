@@ -19,6 +19,7 @@ enum exchange_phase {
     PHASE_WAIT,    /* for a retry's time */
     PHASE_RESOLVE, /* for a name */
     PHASE_CONNECT,
+    PHASE_HOLE,  /* a fault point: the endpoint never answers */
     PHASE_SENT,  /* the head is on its way; waiting for the answer's head */
     PHASE_RELAY, /* the answer's head is relayed */
     PHASE_FLUSH  /* all is said; the client's queue empties */
