@@ -123,7 +123,11 @@ now_ms() { date +%s%3N; }
 # Where node I shall listen. Kept over restarts.
 node_plan() {
     local i=$1 list
-    mapfile -t list < <(ports 4)
+    # A node that was started may not listen yet, so that its ports still look free.
+    until
+        mapfile -t list < <(ports 4)
+        ! printf '%s\n' "${peer[@]}" "${admin[@]}" "${health[@]}" "${proxy[@]}" | grep -qxF "$(printf '%s\n' "${list[@]}")"
+    do :; done
     peer[i]=${list[0]} admin[i]=${list[1]} health[i]=${list[2]} proxy[i]=${list[3]}
     data[i]=$dir/${name[i]}
 }
