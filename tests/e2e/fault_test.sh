@@ -101,9 +101,11 @@ api 1 DELETE "/$id" >/dev/null
 check "revoked, they answer" wait_until 10 all_serve /quick
 
 # There is an end to how many.
-for ((i = 0; i < 16; i++)); do fault 1 '{"kind":"store","node":"ap-1","delay":"1ms","for":"3s"}' >/dev/null; done
+for ((i = 0; i < 16; i++)); do fault 1 '{"kind":"store","node":"ap-1","delay":"1ms","for":"9m"}' >/dev/null; done
 check "there may be 16" [ "$(listed 1)" = 16 ]
-check "and no more" [ "$(fault 1 '{"kind":"store","node":"ap-1","delay":"1ms","for":"3s"}')" = 409 ]
-check "until they are over" wait_until 30 none_listed 1
+check "and no more" [ "$(fault 1 '{"kind":"store","node":"ap-1","delay":"1ms","for":"9m"}')" = 409 ]
+for id in $(api 1 GET '' | head -n 1 | jq -r '.items[].id'); do api 1 DELETE "/$id" >/dev/null; done
+check "until they go" none_listed 1
+check "which ends them" wait_until 10 is_armed 3 store 0
 check "all have the same" wait_until 20 in_sync 1 2 3
 tap_end
