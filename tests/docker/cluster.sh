@@ -29,10 +29,13 @@ docker_close() {
         tail -n 40 "$dir/compose.log"
         dc logs --no-color --tail 40
     fi
-    # By label, as compose finds them, but sooner: there are five seconds from the limit on time to KILL.
-    made ps -a | xargs -r docker rm -fv >/dev/null
-    made network ls | xargs -r docker network rm >/dev/null
-    made volume ls | xargs -r docker volume rm >/dev/null
+    # By label, as compose finds them, in a session of its own: what is left is removed also when the story is killed
+    # meanwhile, as it is five seconds after its limit on time.
+    export -f made
+    project=$project setsid bash -c 'made ps -a | xargs -r docker rm -fv
+        made network ls | xargs -r docker network rm
+        made volume ls | xargs -r docker volume rm' >/dev/null &
+    wait $!
     pid=() # of the containers; what is left to end are tools
     cluster_close
 }
