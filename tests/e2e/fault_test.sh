@@ -85,7 +85,7 @@ check "calls run out of time" [ "$(status_of 2 /quick)" = 504 ]
 check "with the word for it" grep -qi '^gw-reason: upstream_timeout' < <(fetch 2 /quick -o /dev/null -D -)
 check "other nodes are not touched" [ "$(status_of 1 /quick)" = 200 ]
 check "afterwards it answers again" wait_until 15 eval '[ "$(status_of 2 /quick)" = 200 ]'
-check "nothing is armed" is_armed 2 upstream 0
+check "nothing is armed" wait_until 3 is_armed 2 upstream 0
 
 # One endpoint by name, on all nodes; and what was armed before a start is not armed after it.
 check "an endpoint by name, on all nodes" [ "$(fault 1 '{"kind":"upstream","service":"hello","endpoint":"hello-1","for":"60s"}')" = 201 ]
