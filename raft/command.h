@@ -72,8 +72,8 @@ struct transaction {
                              0: none of them may ever have been there */
     const struct transaction_item *items;
     size_t item_count;
-    struct slice message; /* why, for the history; at most HISTORY_MESSAGE bytes, from stored
-                             format 2 on */
+    struct slice message; /* why, for the history; at most HISTORY_MESSAGE bytes, from
+                             stored format 2 on */
 };
 /* Each _encode writes a whole command, envelope and body, ready to be proposed;
  * false when it did not fit the buffer or a field is out of bounds. */

@@ -54,7 +54,7 @@ struct store {
     /* Written by the stepping thread, read by any. */
     _Atomic uint64_t durable, visible, visible_revision;
     _Atomic bool is_halted;
-    _Atomic enum result halt_cause; /* before is_halted */
+    _Atomic enum result halt_cause;                /* before is_halted */
     _Atomic uint64_t slow_delay_ms, slow_until_ms; /* store_slow; 0: not slow */
 };
 

@@ -8,8 +8,8 @@
 #include "pki/seal.h"
 #include "pki/token.h"
 #include "raft/hello.h"
-#include "store/format.h"
 #include "store/env.h"
+#include "store/format.h"
 #include "store/meta.h"
 
 #include <stdio.h>

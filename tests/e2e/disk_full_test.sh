@@ -73,7 +73,7 @@ check "with room again the member is back by itself" wait_until 30 is_back
 check "it follows, and votes" wait_until 20 eval 'gw 1 cluster members -o json | is_true --arg n "${name[$sick]}" "any(.members[]; .name == \$n and .state == \"follower\" and .role == \"voter\")"'
 check "it holds what the others hold" wait_until 20 in_sync 1 2 3
 note "in sync $(($(now_ms) - started)) ms after the disk had room"
-check "by the same process" [ "$(metric $sick gw_member_returns_total)" = 1 ] 
+check "by the same process" [ "$(metric $sick gw_member_returns_total)" = 1 ]
 check "all is well" wait_until 20 healthy 1
 check "it serves what came meanwhile" wait_until 5 serves $sick /full
 expect 0 "writes through it are taken" gw $sick apply -f <(route back /back)

@@ -7,6 +7,7 @@
  * collision, one in 2^64, could hide a violation but never make one up. */
 #include "tests/sim/history.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,7 @@ static bool seen_add(struct seen *seen, uint64_t key)
         free(seen->slots);
         *seen = grown;
     }
+    assert(seen->capacity > 0);
     size_t at = key % seen->capacity;
     while (seen->slots[at] != 0 && seen->slots[at] != key)
         at = (at + 1) % seen->capacity;
