@@ -317,17 +317,6 @@ void faults_create(struct request *request)
     request_at_leader(request, create);
 }
 
-static void deleted(struct control_call *call)
-{
-    struct request *request = call->owner;
-
-    if (call->member.result == GW_OK)
-        request_reply(request, 200, SLICE("{}"));
-    else
-        request_fail_call(request, call);
-    control_call_free(call);
-}
-
 static void delete (struct request *request)
 {
     struct slice key = arena_printf(&request->arena, "%.*s%.*s", SLICE_ARG(FAULT_PREFIX),
@@ -346,7 +335,7 @@ static void delete (struct request *request)
     else if (result != GW_OK)
         request_fail(request, result, "read the faults: %s", result_text(result));
     else if (!faults_propose_delete(request->control, key, record.mod_revision,
-                                    request->actor, deleted, request))
+                                    request->actor, request_removed, request))
         request_fail(request, GW_NO_MEMORY, "remove the fault");
 }
 

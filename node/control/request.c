@@ -460,6 +460,17 @@ void request_reply_changed(struct request *request, bool changed)
                   changed ? SLICE("{\"changed\":true}") : SLICE("{\"changed\":false}"));
 }
 
+void request_removed(struct control_call *call)
+{
+    struct request *request = call->owner;
+
+    if (call->member.result == GW_OK)
+        request_reply(request, 200, SLICE("{}"));
+    else
+        request_fail_call(request, call);
+    control_call_free(call);
+}
+
 void request_changed(struct control_call *call)
 {
     struct request *request = call->owner;

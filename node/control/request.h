@@ -85,6 +85,8 @@ void request_reply_changed(struct request *request, bool changed);
 /* For control_call: a proposal that changed something, or request_fail_call. `owner` is
  * the request. */
 void request_changed(struct control_call *call);
+/* As request_changed, where something went: the answer is {}. */
+void request_removed(struct control_call *call);
 /* A proposal came back with what is no success: its sentence, or another try where the
  * leader moved. The call stays the caller's. */
 void request_fail_call(struct request *request, const struct control_call *call);

@@ -227,17 +227,6 @@ void tokens_list(struct request *request)
     request_linearize(request, list);
 }
 
-static void revoked(struct control_call *call)
-{
-    struct request *request = call->owner;
-
-    if (call->member.result == GW_OK)
-        request_reply(request, 200, SLICE("{}"));
-    else
-        request_fail_call(request, call);
-    control_call_free(call);
-}
-
 static void revoke_token(struct request *request)
 {
     const struct command_header header = {.number = COMMAND_TOKEN_DELETE,
@@ -248,7 +237,7 @@ static void revoke_token(struct request *request)
     buffer_init(&command, 0);
     if (!token_delete_encode(&command, &header, request->parts[3]) ||
         !control_call(request->control, MEMBER_PROPOSE, buffer_slice(&command), 0, 0,
-                      revoked, request))
+                      request_removed, request))
         request_fail(request, GW_INVALID, "'%.*s' is no token's id",
                      SLICE_ARG(request->parts[3]));
     buffer_deinit(&command);
