@@ -135,7 +135,7 @@ kind_asan() {
 
 kind_tsan() {
     test_build tsan || return 0
-    export GW_SANITIZED=1 TSAN_OPTIONS="log_path=$results/report"
+    export GW_SANITIZED=1 TSAN_OPTIONS="suppressions=$root/tests/lib/tsan.supp:log_path=$results/report"
     run_unit tsan
     run_stories tsan e2e
     unset GW_SANITIZED TSAN_OPTIONS
