@@ -49,6 +49,9 @@ static void check_committed(struct sim_node *node, struct txn *txn, uint64_t upt
             sim_violation(sim, "n%d committed %llu of term %llu, another node of term %llu",
                           node->slot, (unsigned long long)index,
                           (unsigned long long)entry.term, (unsigned long long)known->term);
+        /* A node learns of a commit from a leader of its own term or of one before. */
+        if (known->term == 0 || node->view.term < known->committed_in)
+            known->committed_in = node->view.term;
         known->term = entry.term;
         known->hash = hash;
         if (index > sim->highest_committed)
@@ -265,9 +268,11 @@ void check_leader(struct sim_node *node)
         sim_violation(sim, "n%d leads term %llu again after a restart", node->slot,
                       (unsigned long long)view->term);
     *reign = (struct sim_reign){node->id, node->epoch, is_alone(view)};
-    /* A node may learn late that it was elected, and then later terms owe it nothing. */
+    /* A node may learn late that it was elected, and then later terms owe it nothing:
+     * neither their own entries nor the older ones that only they committed (Raft §5.4.2).
+     */
     uint64_t owed = sim->highest_committed;
-    while (owed > 0 && index_at(sim, owed)->term >= view->term)
+    while (owed > 0 && index_at(sim, owed)->committed_in >= view->term)
         owed--;
     if (view->last < owed)
         sim_violation(sim, "leader n%d has the log to %llu, committed is %llu", node->slot,

@@ -119,11 +119,12 @@ struct sim_client {
 
 /* What is remembered of an index, whoever reached it first. */
 struct sim_index {
-    uint64_t term, hash; /* committed entry; term 0: unknown */
-    uint64_t applied;    /* hash of what was applied */
-    uint64_t digest;     /* of the state once applied */
-    uint64_t sessions;   /* likewise, of some indices */
-    uint64_t conf;       /* hash of the configuration of this index */
+    uint64_t term, hash;   /* committed entry; term 0: unknown */
+    uint64_t committed_in; /* a leader of this term or of an earlier one committed it */
+    uint64_t applied;      /* hash of what was applied */
+    uint64_t digest;       /* of the state once applied */
+    uint64_t sessions;     /* likewise, of some indices */
+    uint64_t conf;         /* hash of the configuration of this index */
 };
 
 struct sim_reign {
