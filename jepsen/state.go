@@ -81,19 +81,29 @@ func (c *cluster) members() []member {
 	return nil
 }
 
+const askAgain = 2 * time.Second
+
+// waitVoters: who stands by is asked to vote. A removal that was given up half way, or that took
+// effect after its caller had gone, leaves a node that is to stand by for good.
 func (c *cluster) waitVoters(count int, limit time.Duration) error {
+	var list []member
 	have := 0
+	asked := time.Time{}
 	err := until(limit, func() bool {
-		have = 0
-		for _, m := range c.members() {
+		list, have = c.members(), 0
+		isDue := time.Since(asked) > askAgain
+		for _, m := range list {
 			if m.Role == "voter" && (m.State == "leader" || m.State == "follower") {
 				have++
+			} else if m.Role == "standby" && isDue {
+				c.caller.call(c.nodes[0], "PATCH", "/v1/cluster/members/"+m.ID, `{"role":"auto"}`, nil)
+				asked = time.Now()
 			}
 		}
 		return have == count
 	})
 	if err != nil {
-		return fmt.Errorf("%d voters after %s, not %d: %w", have, limit, count, err)
+		return fmt.Errorf("%d voters after %s, not %d: %w: %v", have, limit, count, err, list)
 	}
 	return nil
 }
