@@ -164,7 +164,7 @@ func (h *churn) rejoin(limit time.Duration) {
 			return false
 		}
 		file := filepath.Join(n.disk, "token")
-		if os.WriteFile(file, []byte(made.Token+"\n"), 0600) != nil {
+		if os.WriteFile(file, []byte(made.Token+"\n"), 0600) != nil || h.cluster.own(file) != nil {
 			return false
 		}
 		os.RemoveAll(n.data)

@@ -22,6 +22,7 @@ const (
 	nodeCount   = 5
 	diskSize    = "192M"
 	healthLimit = 2 * time.Second
+	killAgain   = 300 * time.Millisecond
 )
 
 type node struct {
@@ -32,6 +33,7 @@ type node struct {
 	isOut              bool   // no member just now, with nothing to start from
 	view               string // where its data directory is seen just now; empty: at data
 	log                *os.File
+	container          string // its name, where it runs in one
 
 	mutex   sync.Mutex
 	process *exec.Cmd     // nil: not running
@@ -70,6 +72,9 @@ func newCluster(o *options) (*cluster, error) {
 		n := &node{host: host, region: regionNames[region], address: address,
 			admin: address + ":7001", health: address + ":7002"}
 		n.name = n.region + "-" + host[1:]
+		if o.image != "" {
+			n.container = o.containerOf(host, "gwd")
+		}
 		if n.log, err = os.Create(filepath.Join(o.out, n.name+".log")); err != nil {
 			return nil, err
 		}
@@ -89,12 +94,16 @@ func (c *cluster) prepare(n *node) error {
 	}
 	n.disk = strings.TrimSpace(string(said))
 	n.data = filepath.Join(n.disk, "data")
-	return nil
+	return c.own(n.disk)
 }
 
+// inside: a program of the product on the node's host.
 func (c *cluster) inside(n *node, program string, arguments ...string) *exec.Cmd {
-	all := append([]string{"--net=/run/netns/" + c.o.lab + "-" + n.host, "--", program}, arguments...)
+	all := append([]string{"--net=/run/netns/" + c.o.lab + "-" + n.host, "--", filepath.Join(c.o.bin, program)}, arguments...)
 	command := exec.Command("nsenter", all...)
+	if c.o.image != "" {
+		command = c.o.container(n.host, program, arguments...)
+	}
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return command
 }
@@ -106,7 +115,7 @@ func (n *node) options() []string {
 }
 
 func (c *cluster) gwctl(n *node, arguments ...string) error {
-	command := c.inside(n, filepath.Join(c.o.bin, "gwctl"), arguments...)
+	command := c.inside(n, "gwctl", arguments...)
 	said, err := command.CombinedOutput()
 	fmt.Fprintf(n.log, "gwctl %s: %v\n%s", strings.Join(arguments, " "), err, said)
 	if err != nil {
@@ -140,7 +149,7 @@ func (c *cluster) start(n *node) error {
 	if n.view != "" {
 		data = n.view
 	}
-	command := c.inside(n, filepath.Join(c.o.bin, "gwd"), "--data-dir", data)
+	command := c.inside(n, "gwd", "--data-dir", data)
 	command.Stdout, command.Stderr = n.log, n.log
 	command.Env = append(os.Environ(), n.environ...)
 	if c.isPlanted {
@@ -161,29 +170,44 @@ func (c *cluster) start(n *node) error {
 func (n *node) signal(number syscall.Signal) {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	if n.process != nil {
+	if n.process == nil {
+		return
+	}
+	if n.container != "" {
+		signalContainer(n.container, number)
+	} else {
 		n.process.Process.Signal(number)
 	}
 }
 
-// kill ends it as a power cut would, and waits until it is gone.
+// kill ends it as a power cut would, and waits until it is gone. A container that is only
+// about to start is told again.
 func (n *node) kill() {
-	n.signal(syscall.SIGKILL)
+	for n.signal(syscall.SIGKILL); !n.endsWithin(killAgain); n.signal(syscall.SIGKILL) {
+	}
 	n.gone()
+}
+
+// endsWithin: it has ended, or does before so long has passed.
+func (n *node) endsWithin(limit time.Duration) bool {
+	n.mutex.Lock()
+	ended, isRunning := n.ended, n.process != nil
+	n.mutex.Unlock()
+	if !isRunning {
+		return true
+	}
+	select {
+	case <-ended:
+		return true
+	case <-time.After(limit):
+		return false
+	}
 }
 
 // stop asks it to drain, and ends it where it takes too long.
 func (n *node) stop(limit time.Duration) {
 	n.signal(syscall.SIGTERM)
-	n.mutex.Lock()
-	ended := n.ended
-	n.mutex.Unlock()
-	if ended != nil {
-		select {
-		case <-ended:
-		case <-time.After(limit):
-		}
-	}
+	n.endsWithin(limit)
 	n.kill()
 }
 

@@ -85,14 +85,12 @@ func inner(o *options) int {
 			random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 		}
 		for _, n := range list {
-			if n.lacks != nil {
-				if why := n.lacks(c); why != "" {
-					if round == 0 {
-						fmt.Printf("skip %s: %s\n", n.name, why)
-						t.skipped++
-					}
-					continue
+			if why := n.whyNot(c); why != "" {
+				if round == 0 {
+					fmt.Printf("skip %s: %s\n", n.name, why)
+					t.skipped++
 				}
+				continue
 			}
 			t.add(number, n, c.act(number, n))
 			number++

@@ -23,6 +23,7 @@ import (
 type options struct {
 	bin, tools string
 	root, out  string
+	image      string
 	lab        string
 	inside     bool
 	nemeses    string
@@ -40,6 +41,7 @@ func parseOptions() *options {
 	flag.StringVar(&o.tools, "tools", "build/release/tests/lab", "directory of the lab's programs")
 	flag.StringVar(&o.root, "root", ".", "the repository")
 	flag.StringVar(&o.out, "out", "build/results/jepsen", "where histories, logs and pictures go")
+	flag.StringVar(&o.image, "image", "", "run the nodes in containers of this image (docker), instead of -bin")
 	flag.StringVar(&o.nemeses, "nemeses", "", "which, with commas; default: all")
 	flag.IntVar(&o.workers, "workers", 30, "clients, spread over the nodes")
 	flag.Int64Var(&o.seed, "seed", 0, "of what clients and nemeses choose; 0: by the clock")

@@ -22,6 +22,19 @@ type nemesis struct {
 	needsFive bool
 	// Membership rests meanwhile: with it, what is promised would not hold.
 	calmsChurn bool
+	// why not in containers; empty: there too.
+	notContained string
+}
+
+// whyNot it cannot be met here; empty: it can.
+func (n *nemesis) whyNot(c *cluster) string {
+	if c.o.image != "" && n.notContained != "" {
+		return "in containers: " + n.notContained
+	}
+	if n.lacks != nil {
+		return n.lacks(c)
+	}
+	return ""
 }
 
 const usualRounds = 3
@@ -121,7 +134,7 @@ func networkNemeses() []*nemesis {
 		cut("lossy", func(c *cluster, random *rand.Rand) []string {
 			return []string{"loss", "nodes", "nodes", fmt.Sprint(5 + random.Intn(25))}
 		}),
-		{name: "slow", once: func(c *cluster, random *rand.Rand) (func() error, error) {
+		{name: "slow", notContained: "their network has no links to slow down", once: func(c *cluster, random *rand.Rand) (func() error, error) {
 			delay := fmt.Sprintf("%dms", 15+random.Intn(60))
 			return func() error { return c.lab("calm") }, c.lab("wan", "all", "delay", delay, "jitter", "10ms")
 		}},

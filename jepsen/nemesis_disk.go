@@ -15,11 +15,13 @@ import (
 	"time"
 )
 
+const noView = "a disk that is mounted later is not seen there"
+
 func diskNemeses() []*nemesis {
 	return []*nemesis{
 		{name: "disk-full", once: diskFullOnce},
-		{name: "io-error", rounds: 2, lacks: lacksStrace, once: ioErrorOnce},
-		{name: "power-cut", rounds: 2, lacks: lacksFuse, once: func(c *cluster, random *rand.Rand) (func() error, error) {
+		{name: "io-error", rounds: 2, notContained: "strace is not let in", lacks: lacksStrace, once: ioErrorOnce},
+		{name: "power-cut", rounds: 2, notContained: noView, lacks: lacksFuse, once: func(c *cluster, random *rand.Rand) (func() error, error) {
 			// All at once, or the leader and one more.
 			list := c.shuffled(random)
 			if random.Intn(3) == 0 {
@@ -27,7 +29,7 @@ func diskNemeses() []*nemesis {
 			}
 			return cutOnce(c, random, list)
 		}},
-		{name: "lying-disk", rounds: 2, needsFive: true, calmsChurn: true, lacks: lacksFuse, once: func(c *cluster, random *rand.Rand) (func() error, error) {
+		{name: "lying-disk", rounds: 2, notContained: noView, needsFive: true, calmsChurn: true, lacks: lacksFuse, once: func(c *cluster, random *rand.Rand) (func() error, error) {
 			// A minority; what a majority of liars loses is lost.
 			mend, err := cutOnce(c, random, c.shuffled(random)[:1+random.Intn(2)], "--lying")
 			return func() error {

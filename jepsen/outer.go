@@ -36,7 +36,11 @@ func outer(o *options) int {
 		return 1
 	}
 	o.lab = labOf(os.Getpid())
-	if why, err := o.labCommand("can").Output(); err != nil {
+	can := o.labCommand("can")
+	if o.image != "" {
+		can = exec.Command("docker", "image", "inspect", "-f", "", o.image)
+	}
+	if why, err := can.CombinedOutput(); err != nil {
 		fmt.Printf("skip jepsen: %s", why)
 		return 0
 	}
@@ -44,8 +48,12 @@ func outer(o *options) int {
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	sweep(o)
 	defer takeDown(o)
-	if said, err := o.labCommand("up", labShape).CombinedOutput(); err != nil {
-		fmt.Printf("not ok jepsen: the lab is not up: %s", said)
+	up := func() ([]byte, error) { return o.labCommand("up", labShape).CombinedOutput() }
+	if o.image != "" {
+		up = o.containersUp
+	}
+	if said, err := up(); err != nil {
+		fmt.Printf("not ok jepsen: the lab is not up: %v: %s\n", err, said)
 		return 1
 	}
 	return runInner(o, signals)
@@ -72,6 +80,7 @@ func sweep(o *options) {
 }
 
 func takeDown(o *options) {
+	containersDown(o.lab)
 	unmountAll(filepath.Join(labRoot, o.lab))
 	if said, err := o.labCommand("down").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "jepsen: the lab %s is not taken down: %s\n", o.lab, said)
@@ -84,8 +93,11 @@ func runInner(o *options, signals <-chan os.Signal) int {
 		fmt.Fprintln(os.Stderr, "jepsen:", err)
 		return 1
 	}
-	arguments := []string{"--net=/run/netns/" + o.lab + "-c1", "--", self, "-inside", "-lab", o.lab}
-	arguments = append(arguments, "-bin", o.bin, "-tools", o.tools, "-root", o.root, "-out", o.out, "-nemeses", o.nemeses,
+	arguments := []string{"--net=/run/netns/" + o.lab + "-c1", "--", self}
+	if o.image != "" {
+		arguments = arguments[1:] // the host itself stands beside the containers
+	}
+	arguments = append(arguments, "-inside", "-lab", o.lab, "-image", o.image, "-bin", o.bin, "-tools", o.tools, "-root", o.root, "-out", o.out, "-nemeses", o.nemeses,
 		"-workers", strconv.Itoa(o.workers), "-seed", strconv.FormatInt(o.seed, 10), "-pace", o.pace.String(),
 		"-minutes", strconv.Itoa(o.minutes), "-plant", o.plant)
 	inner := exec.Command("nsenter", arguments...)

@@ -5,6 +5,8 @@
 #   lab.sh [-l LAB] COMMAND…         (LAB: default lab, or $GW_LAB; 1 to 6 of a-z0-9)
 #
 #   up 2,2,1                         hosts per region; also a host cR for clients in each region R
+#   adopt HOST=REGION,ADDRESS,PID…   instead of up: hosts are the network namespaces of these processes, as those of
+#                                    containers on one network; partitions and disks work, links between regions do not
 #   down                             ends every process inside, removes everything; no error where there is none
 #   can                              says what keeps this machine from running the lab, and exits 1; or nothing
 #   hosts                            lines NAME REGION ADDRESS
@@ -92,7 +94,12 @@ host_new() { # NAME REGION LAST-OCTET
     ip -n "$namespace" addr add "198.18.$2.$3/24" dev eth0
     ip -n "$namespace" link set eth0 up
     ip -n "$namespace" route add default via "198.18.$2.1"
-    nsenter --net="/run/netns/$namespace" nft -f - <<'NFT'
+    filter_new "$namespace"
+    echo "$1 $2 198.18.$2.$3" >>"$state/hosts.new"
+}
+
+filter_new() { # NAMESPACE
+    nsenter --net="/run/netns/$1" nft -f - <<'NFT'
 table inet lab {
     set dropped { type ipv4_addr; }
     chain lossy { }
@@ -103,7 +110,6 @@ table inet lab {
     }
 }
 NFT
-    echo "$1 $2 198.18.$2.$3" >>"$state/hosts.new"
 }
 
 cmd_up() {
@@ -148,6 +154,25 @@ cmd_up() {
     trap - EXIT
 }
 
+cmd_adopt() {
+    local word why
+    [ $# -gt 0 ] || usage "adopt HOST=REGION,ADDRESS,PID…"
+    [ ! -f "$state/hosts" ] || die "lab '$lab' is up already"
+    why=$(can_filter) || die "$why"
+    cmd_down
+    mkdir -p "$state"
+    trap 'cmd_down' EXIT
+    for word in "$@"; do
+        [[ $word =~ ^([nc][0-9]+)=([1-9]),([0-9.]+),([0-9]+)$ ]] || usage "'$word' is not HOST=REGION,ADDRESS,PID"
+        ip netns attach "$lab-${BASH_REMATCH[1]}" "${BASH_REMATCH[4]}" || die "there is no network namespace of ${BASH_REMATCH[4]}"
+        filter_new "$lab-${BASH_REMATCH[1]}"
+        echo "${BASH_REMATCH[1]} ${BASH_REMATCH[2]} ${BASH_REMATCH[3]}" >>"$state/hosts.new"
+    done
+    : >"$state/drops" >"$state/losses" >"$state/wan"
+    sort -V "$state/hosts.new" >"$state/hosts"
+    trap - EXIT
+}
+
 namespaces() { ip netns list 2>/dev/null | awk -v start="$lab-" 'index($1, start) == 1 { print $1 }'; }
 
 cmd_down() {
@@ -175,12 +200,17 @@ cmd_down() {
 }
 
 cmd_can() {
+    can_filter || return 1
+    command -v setsid >/dev/null || { echo "setsid is not there: ./run setup test"; return 1; }
+    [ -c /dev/net/tun ] || { echo "there is no /dev/net/tun"; return 1; }
+    [ -x "$link_program" ] || { echo "$link_program is not built"; return 1; }
+}
+can_filter() {
     local tool
     [ "$(id -u)" = 0 ] || { echo "needs root"; return 1; }
-    for tool in ip nft nsenter setsid; do
+    for tool in ip nft nsenter; do
         command -v "$tool" >/dev/null || { echo "$tool is not there: ./run setup test"; return 1; }
     done
-    [ -c /dev/net/tun ] || { echo "there is no /dev/net/tun"; return 1; }
     ip netns add "$lab-can$$" 2>/dev/null || { echo "this machine lets no network namespace be made"; return 1; }
     if ! nsenter --net="/run/netns/$lab-can$$" nft add table inet lab 2>/dev/null; then
         ip netns del "$lab-can$$"
@@ -188,7 +218,6 @@ cmd_can() {
         return 1
     fi
     ip netns del "$lab-can$$"
-    [ -x "$link_program" ] || { echo "$link_program is not built"; return 1; }
 }
 
 # --- partitions ---
@@ -303,6 +332,7 @@ microseconds() {
     esac
 }
 cmd_wan() {
+    [ -f "$state/settings" ] || die "lab '$lab' has no links of its own"
     local one='' from to delay=0 jitter=0 loss=0 rate=0 i j
     if [ "${1:-}" = -1 ]; then one=yes; shift; fi
     if [ "${1:-}" = all ]; then
@@ -360,14 +390,14 @@ command=${1:-}
 [ $# = 0 ] || shift
 case $command in
 can) cmd_can; exit ;;
-up | down | partition | oneway | isolate | ring | bridge | loss | heal | wan | calm | disk | fill | unfill)
+up | adopt | down | partition | oneway | isolate | ring | bridge | loss | heal | wan | calm | disk | fill | unfill)
     mkdir -p /run/quorumgate-lab
     exec 9>"/run/quorumgate-lab/.$lab.lock"
     flock -w 60 9 || die "lab '$lab' is busy" ;;
 hosts | ns | addr | exec) ;;
 *) usage "unknown command '$command'" ;;
 esac
-case $command in up | down) ;; *) load ;; esac
+case $command in up | adopt | down) ;; *) load ;; esac
 case $command in
 hosts) cat "$state/hosts" ;;
 ns) need_host "${1:-}"; echo "$lab-$1" ;;

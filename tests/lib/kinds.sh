@@ -189,7 +189,17 @@ kind_docker() {
         return 0
     fi
     run_stories release docker 600 # two minutes each, but engines differ
+    jepsen_contained
     unset GW_IMAGE
+}
+
+# A short mix of jepsen over containers; more of it by hand: build/jepsen/jepsen --image.
+jepsen_contained() {
+    test_build release tests/lab/all && jepsen_build || return 0
+    run_jepsen containers release 300 --image "$GW_IMAGE" --nemeses isolate-leader,bridge,kill
+    grep -E '^(ok|not ok|skip) ' "$results/containers.log" >"$results/containers.results" || :
+    grep -q '^\(JEPSEN\|skip jepsen:\)' "$results/containers.log" ||
+        echo "not ok jepsen: ended without its totals" >>"$results/containers.results"
 }
 
 # A Go program with its one module from the proxy. Its lines "ok CELL", "not ok CELL", "skip NEMESIS: REASON" are the
