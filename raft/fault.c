@@ -11,6 +11,12 @@
 static const char *const names[FAULT_KINDS] = {
     [FAULT_LINK] = "link", [FAULT_STORE] = "store", [FAULT_UPSTREAM] = "upstream"};
 
+void fault_id(char out[FAULT_ID_SIZE], uint64_t wall_ms, struct rng *rng)
+{
+    snprintf(out, FAULT_ID_SIZE, "%llx-%08lx", (unsigned long long)wall_ms,
+             (unsigned long)(rng_next(rng) >> 32));
+}
+
 const char *fault_kind_name(enum fault_kind kind)
 {
     return names[kind];

@@ -11,6 +11,7 @@
 #define GW_RAFT_FAULT_H
 
 #include "base/buffer.h"
+#include "base/rng.h"
 
 #define FAULT_PREFIX       SLICE("_fault/")
 #define FAULTS_MAX         16     /* records at a time */
@@ -18,6 +19,7 @@
 #define FAULT_DELAY_MAX_MS 10000
 #define FAULT_NAME_SIZE    64
 #define FAULT_REASON_LIMIT 200
+#define FAULT_ID_SIZE      40 /* of the NAME above, with its end */
 
 enum fault_kind {
     FAULT_LINK = 1, /* frames to and from a peer are dropped */
@@ -41,6 +43,9 @@ struct fault_record {
 void fault_record_pack(struct buffer *out, const struct fault_record *record);
 /* Borrows. False also where a limit above is passed. */
 bool fault_record_unpack(struct slice bytes, struct fault_record *ret_record);
+/* A name for a new one: by the time, so that they stand in its order; with a random tail,
+ * since two clients, or two leaders one after the other, may ask in one millisecond. */
+void fault_id(char out[FAULT_ID_SIZE], uint64_t wall_ms, struct rng *rng);
 /* "link", "store", "upstream". */
 const char *fault_kind_name(enum fault_kind kind);
 enum fault_kind fault_kind_of(struct slice name); /* 0: none of them */

@@ -452,6 +452,7 @@ enum result control_open(uv_loop_t *loop, const struct control_options *options,
         return error_set(err, GW_NO_MEMORY, "open control");
     control->loop = loop;
     control->options = *options;
+    rng_init_random(&control->rng);
     control->started_ms = instant_monotonic_ms();
     list_init(&control->waiting);
     list_init(&control->laggards);

@@ -281,6 +281,7 @@ static void create(struct request *request)
     struct control *control = request->control;
     struct fault_record fault = {.at_ms = instant_wall_ms(), .actor = request->actor};
     struct buffer value, command;
+    char id[FAULT_ID_SIZE];
     struct txn *txn;
     size_t count = 0;
 
@@ -296,8 +297,8 @@ static void create(struct request *request)
                      FAULTS_MAX);
         return;
     }
-    struct slice key = arena_printf(&request->arena, "%.*s%llx", SLICE_ARG(FAULT_PREFIX),
-                                    (unsigned long long)fault.at_ms);
+    fault_id(id, fault.at_ms, &control->rng);
+    struct slice key = arena_printf(&request->arena, "%.*s%s", SLICE_ARG(FAULT_PREFIX), id);
     request->selector = slice_from(key, FAULT_PREFIX.size);
     const struct command_header header = {.wall_ms = fault.at_ms, .actor = fault.actor};
     buffer_init(&value, 8192);

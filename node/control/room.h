@@ -125,6 +125,7 @@ struct control {
     uv_timer_t drain_timer;
     uv_idle_t proposing; /* while writes wait for the next turn */
     uv_signal_t term, interrupt, hangup;
+    struct rng rng;
     uint64_t started_ms;
     unsigned drained_workers;
     uint64_t drain_until_ms;

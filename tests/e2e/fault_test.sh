@@ -32,6 +32,18 @@ check "a node that is not there" [ "$(fault 1 '{"kind":"link","node":"eu-9","for
 check "no JSON" [ "$(fault 1 '{')" = 400 ]
 check "nothing came of it" none_listed 1
 
+# Asked for in one moment, at three nodes, they are as many faults.
+asked=()
+for i in 1 2 3 1 2 3 1 2; do
+    api "$i" POST '' -d '{"kind":"store","node":"ap-1","delay":"1ms","for":"9m"}' >"$dir/asked.${#asked[@]}" &
+    asked+=($!)
+done
+wait "${asked[@]}"
+check "each is a fault of its own" [ "$(cat "$dir"/asked.* | grep -cx 201)" = 8 ]
+check "with an id of its own" [ "$(sed -n 1p -s "$dir"/asked.* | jq -r .id | sort -u | wc -l)" = 8 ]
+for id in $(sed -n 1p -s "$dir"/asked.* | jq -r .id); do api 1 DELETE "/$id" >/dev/null; done
+check "they are revoked" none_listed 1
+
 # The leader cannot be heard, nor hears. It is asked itself: an answer that another node forwards may be cut off with it.
 lead=$(leader)
 mapfile -t rest < <(others "$lead")

@@ -167,6 +167,22 @@ static void a_record_comes_back_as_it_went(void **state)
     buffer_deinit(&out);
 }
 
+static void two_of_one_moment_have_two_names(void **state)
+{
+    (void)state;
+    char first[FAULT_ID_SIZE], second[FAULT_ID_SIZE], later[FAULT_ID_SIZE];
+    struct rng rng;
+
+    rng_init(&rng, 1);
+    fault_id(first, 1794000000000, &rng);
+    fault_id(second, 1794000000000, &rng);
+    fault_id(later, 1794000000001, &rng);
+    assert_string_not_equal(first, second);
+    assert_true(strcmp(first, later) < 0 && strcmp(second, later) < 0);
+    fault_id(first, UINT64_MAX, &rng);
+    assert_true(strlen(first) < FAULT_ID_SIZE - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +196,7 @@ int main(void)
         cmocka_unit_test(a_hole_is_one_endpoints_or_all_of_a_service),
         cmocka_unit_test(there_is_an_end_to_how_many),
         cmocka_unit_test(a_record_comes_back_as_it_went),
+        cmocka_unit_test(two_of_one_moment_have_two_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
