@@ -26,7 +26,8 @@ void answer_free(struct answer *answer)
 /* What is left of a connection's bytes, read as one HTTP response. */
 struct reading {
     struct blocking *connection;
-    uint64_t deadline_ms;
+    uint64_t deadline_ms; /* of the head, then of the body */
+    uint64_t whole_ms;
     uint64_t idle_ms; /* of the body; 0: the deadline is for all */
     struct buffer in;
 };
@@ -153,6 +154,8 @@ static enum result read_answer(struct reading *reading, enum http_method method,
         if (read_more(reading, &is_end, err) != GW_OK)
             return err->code;
     }
+    /* Whoever has begun to answer is the one that does. */
+    reading->deadline_ms = reading->whole_ms;
     answer->status = (int)head.status;
     copy_header(&head, "etag", answer->etag, sizeof answer->etag);
     copy_header(&head, "gw-revision", answer->revision, sizeof answer->revision);
@@ -183,13 +186,15 @@ static void write_head(struct buffer *out, const struct call *call, const char *
 }
 
 enum result call_run(const struct call *call, struct slice endpoint,
-                     struct tls_context *tls, const char *request_id, uint64_t deadline_ms,
-                     struct answer *answer, bool *ret_was_sent, struct error *err)
+                     struct tls_context *tls, const char *request_id,
+                     const struct call_deadlines *by, struct answer *answer,
+                     bool *ret_was_sent, struct error *err)
 {
     bool is_tls = slice_starts_with(endpoint, SLICE("https://"));
     struct slice target = is_tls ? slice_from(endpoint, 8) : endpoint;
     struct tls_expect expect = {.kind = IDENTITY_NODE};
-    struct reading reading = {.deadline_ms = deadline_ms, .idle_ms = call->idle_ms};
+    struct reading reading = {
+        .deadline_ms = by->begun_ms, .whole_ms = by->whole_ms, .idle_ms = call->idle_ms};
     uint64_t now_ms = instant_monotonic_ms();
     struct buffer head;
 
@@ -197,7 +202,7 @@ enum result call_run(const struct call *call, struct slice endpoint,
     if (slice_ends_with(target, SLICE("/")))
         target.size--;
     if (blocking_connect(target, is_tls ? tls : NULL, is_tls ? &expect : NULL,
-                         deadline_ms > now_ms ? deadline_ms - now_ms : 1,
+                         by->connected_ms > now_ms ? by->connected_ms - now_ms : 1,
                          &reading.connection, err) != GW_OK) {
         /* Whoever does not speak TLS, or not ours, is not the node that was meant. */
         if (err->code != GW_UNAUTHORISED && err->code != GW_FORBIDDEN)
@@ -209,9 +214,9 @@ enum result call_run(const struct call *call, struct slice endpoint,
     buffer_init(&reading.in, ANSWER_MAX);
     write_head(&head, call, request_id);
     enum result result =
-        blocking_write(reading.connection, buffer_slice(&head), deadline_ms, err);
+        blocking_write(reading.connection, buffer_slice(&head), by->begun_ms, err);
     if (result == GW_OK && call->body.size > 0)
-        result = blocking_write(reading.connection, call->body, deadline_ms, err);
+        result = blocking_write(reading.connection, call->body, by->begun_ms, err);
     /* An answer may have come before the body was taken in: a refusal says more than EPIPE.
      */
     struct error read_err = ERROR_NONE;

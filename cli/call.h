@@ -37,8 +37,16 @@ struct call {
     const char *content_type; /* NULL: application/json */
     const char *request_id;   /* NULL: one is drawn for writes */
     const struct body_taker *taker;
+    uint64_t hold_ms; /* the server may take so long before it answers, besides the usual */
     uint64_t idle_ms; /* an answer without end: how long it may be silent; 0: a whole one */
     const char *after; /* of events: the id of the last one that was taken, or "" */
+};
+
+/* By when, on instant_monotonic_ms: each later than the one before, or the same. */
+struct call_deadlines {
+    uint64_t connected_ms; /* and the handshake over */
+    uint64_t begun_ms;     /* the head of the answer is here */
+    uint64_t whole_ms;
 };
 
 /* Before each call_run. */
@@ -49,7 +57,8 @@ void answer_free(struct answer *answer);
  * `request_id` NULL: none. *ret_was_sent: it may have been carried out, whatever comes
  * back. GW_UNREACHABLE, GW_UNAUTHORISED or GW_FORBIDDEN where it was not. */
 enum result call_run(const struct call *call, struct slice endpoint,
-                     struct tls_context *tls, const char *request_id, uint64_t deadline_ms,
-                     struct answer *answer, bool *ret_was_sent, struct error *err);
+                     struct tls_context *tls, const char *request_id,
+                     const struct call_deadlines *by, struct answer *answer,
+                     bool *ret_was_sent, struct error *err);
 
 #endif

@@ -11,6 +11,10 @@
 #include <unistd.h>
 
 #define ENDPOINTS_MAX  16
+#define SHARE_LEAST_MS 3000 /* within it a node says that it has no quorum */
+/* A node lets a change of such a size take longer at its leader (CONTROL_LONG_WAIT_MS). */
+#define LARGE_BODY     (256u << 10)
+#define LARGE_HOLD_MS  10000
 #define DEFAULT_SOCKET "unix:/var/lib/quorumgate/admin.sock"
 
 struct client {
@@ -135,6 +139,25 @@ static bool is_worth_asking_again(const struct answer *answer)
     return slice_find(buffer_slice(&answer->body), SLICE("outcome_unknown")) != SIZE_MAX;
 }
 
+/* What the next of `left` endpoints may take of the time there is: one that takes the
+ * question and never answers must leave something to the others. No less than a node needs
+ * to say what is wrong, unless that were more than half of it. */
+static struct call_deadlines share(const struct call *call, uint64_t now_ms,
+                                   uint64_t deadline_ms, size_t left)
+{
+    uint64_t rest_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+    uint64_t fair_ms = rest_ms / left,
+             least_ms = rest_ms / 2 < SHARE_LEAST_MS ? rest_ms / 2 : SHARE_LEAST_MS;
+    uint64_t share_ms = left == 1 ? rest_ms : fair_ms > least_ms ? fair_ms : least_ms;
+    uint64_t hold_ms =
+        call->hold_ms + (call->body.size > LARGE_BODY ? (uint64_t)LARGE_HOLD_MS : 0);
+
+    return (struct call_deadlines){
+        .connected_ms = now_ms + share_ms,
+        .begun_ms = now_ms + (hold_ms < rest_ms - share_ms ? share_ms + hold_ms : rest_ms),
+        .whole_ms = now_ms + rest_ms};
+}
+
 enum result client_call(struct client *client, const struct call *call,
                         struct answer *ret_answer, struct error *err)
 {
@@ -152,13 +175,15 @@ enum result client_call(struct client *client, const struct call *call,
     }
     for (;;) {
         for (size_t i = 0; i < client->endpoint_count; i++) {
+            const struct call_deadlines by = share(call, instant_monotonic_ms(),
+                                                   deadline_ms, client->endpoint_count - i);
             bool was_sent;
             err->code = GW_OK;
             answer_init(ret_answer);
             ret_answer->taker = call->taker;
-            enum result result = call_run(call, client->endpoints[i], client->tls,
-                                          is_write ? request_id : NULL, deadline_ms,
-                                          ret_answer, &was_sent, err);
+            enum result result =
+                call_run(call, client->endpoints[i], client->tls,
+                         is_write ? request_id : NULL, &by, ret_answer, &was_sent, err);
             if (client->verbose)
                 fprintf(stderr, "gwctl: %s %.*s at %.*s: %s\n", call->method,
                         SLICE_ARG(call->target), SLICE_ARG(client->endpoints[i]),
@@ -197,13 +222,14 @@ enum result client_follow(struct client *client, const struct call *call,
 {
     for (size_t i = 0; i < client->endpoint_count; i++) {
         struct slice endpoint = client->endpoints[client->first];
+        const uint64_t by_ms = instant_monotonic_ms() + client->timeout_ms;
+        const struct call_deadlines by = {by_ms, by_ms, by_ms};
         bool was_sent;
         *err = ERROR_NONE;
         answer_init(ret_answer);
         ret_answer->taker = call->taker;
-        enum result result = call_run(call, endpoint, client->tls, NULL,
-                                      instant_monotonic_ms() + client->timeout_ms,
-                                      ret_answer, &was_sent, err);
+        enum result result =
+            call_run(call, endpoint, client->tls, NULL, &by, ret_answer, &was_sent, err);
         if (client->verbose)
             fprintf(stderr, "gwctl: %s %.*s at %.*s: %s\n", call->method,
                     SLICE_ARG(call->target), SLICE_ARG(endpoint),

@@ -1,8 +1,10 @@
 /* Talking to the admin API: blocking HTTP/1.1 over the UNIX socket or TLS.
  *
- * Endpoints are tried in turn until one is reached. A write carries an
- * Idempotency-Key, so asking again after an unknown outcome carries it out
- * once; that is done until the timeout. */
+ * Endpoints are tried in turn until one answers; each but the last has a share
+ * of the time. A write carries an Idempotency-Key, so asking again, there or
+ * elsewhere, after an unknown outcome carries it out once; that is done until
+ * the timeout. What a node does not remember by that key says what shall be
+ * (a role, a rotation), or is of no use when its answer was lost (a token). */
 #ifndef GW_CLI_CLIENT_H
 #define GW_CLI_CLIENT_H
 

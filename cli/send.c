@@ -57,10 +57,9 @@ void send_init(struct send *send, const struct invocation *invocation, const cha
         send_query(send, "ifRevision", slice_from_string(if_revision));
     /* Committed is done; the short wait is only for the line that says where it is
      * served. */
-    snprintf(wait, sizeof wait, "%llu",
-             (unsigned long long)(waits_for_nodes(invocation)
-                                      ? invocation->timeout_ms / 5 * 4
-                                      : SHORT_WAIT_MS));
+    send->wait_ms =
+        waits_for_nodes(invocation) ? invocation->timeout_ms / 5 * 4 : SHORT_WAIT_MS;
+    snprintf(wait, sizeof wait, "%llu", (unsigned long long)send->wait_ms);
     send_query(send, "wait", slice_from_string(wait));
     if (waits_for_nodes(invocation))
         send_query(send, "waitFor", slice_from_string(option_value(invocation, "--wait")));
@@ -83,6 +82,7 @@ enum result send_ask(struct send *send, struct answer *ret_answer, int *ret_exit
         .body = buffer_slice(&send->body),
         .if_match = send->if_match,
         .request_id = option_value(send->invocation, "--request-id"),
+        .hold_ms = send->wait_ms,
     };
 
     *ret_exit = client_open(send->invocation, &client);

@@ -13,6 +13,7 @@ struct send {
     bool has_query;
     struct buffer body;
     const char *if_match;
+    uint64_t wait_ms;    /* of the server, for others to serve it */
     struct files *files; /* borrowed; where errors are placed; may be NULL */
 };
 
