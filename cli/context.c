@@ -17,7 +17,7 @@
 #define CONTEXT_FILE_MAX (1u << 20)
 #define PATH_SIZE        1024
 
-/* The folder, made when absent; false without a home. */
+/* The folder, which need not be there; false without a home. */
 static bool folder(char out[PATH_SIZE])
 {
     const char *base = getenv("XDG_CONFIG_HOME");
@@ -32,10 +32,23 @@ static bool folder(char out[PATH_SIZE])
         return false;
     if (size < 0 || size > PATH_SIZE - 256)
         return false;
-    mkdir(out, 0700);
     strcat(out, "/gwctl");
-    mkdir(out, 0700);
     return true;
+}
+
+/* For a new context: who only looks leaves no traces in a home. Whether it went well shows
+ * when the file is written. */
+static void make_folder(void)
+{
+    char path[PATH_SIZE];
+
+    if (!folder(path))
+        return;
+    char *last = strrchr(path, '/');
+    *last = '\0';
+    mkdir(path, 0700);
+    *last = '/';
+    mkdir(path, 0700);
 }
 
 static bool is_context_name(const char *name)
@@ -228,13 +241,15 @@ int run_context_import(struct invocation *invocation)
             snprintf(own, sizeof own, "%.*s", SLICE_ARG(chosen));
             name = own;
         }
-        if (!path_of(name, path))
+        if (!path_of(name, path)) {
             error_set(&err, GW_USAGE, "'%s' is no name for a context", name);
-        else if ((!invocation->has_endpoints ||
-                  with_endpoints(&context, invocation->endpoints, &other, &err) == GW_OK) &&
-                 keyfile_write(path, buffer_slice(other.size > 0 ? &other : &text), 0600,
-                               &err) == GW_OK)
-            set_current(name, &err);
+        } else if (!invocation->has_endpoints ||
+                   with_endpoints(&context, invocation->endpoints, &other, &err) == GW_OK) {
+            make_folder();
+            if (keyfile_write(path, buffer_slice(other.size > 0 ? &other : &text), 0600,
+                              &err) == GW_OK)
+                set_current(name, &err);
+        }
     }
     key_buffer_wipe(&text);
     key_buffer_wipe(&other);

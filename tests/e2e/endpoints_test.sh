@@ -8,7 +8,6 @@ upstream_start hello
 cluster_start 3 || exit 1
 basic | apply 1 >/dev/null && wait_until 5 all_serve /hello || not_ok "the configuration is served"
 export XDG_CONFIG_HOME=$dir/config
-mkdir "$XDG_CONFIG_HOME"
 "$GW_BIN/gwctl" context import "${data[1]}/admin.yaml" >/dev/null
 
 lead=$(leader)

@@ -8,7 +8,6 @@ cluster_start 1 || exit 1
 basic | apply 1 >/dev/null && wait_until 5 all_serve /hello || not_ok "the configuration is served"
 cd "$dir" || exit 1
 export XDG_CONFIG_HOME=$dir/config
-mkdir "$XDG_CONFIG_HOME"
 shape() { # NAME JQ-CONDITION over out
     check "$1" is_true "$2" out
 }
@@ -119,6 +118,21 @@ expect 8 "a bad file, as JSON" gw 1 apply -f <(route bad /bad | sed s/service:/s
 check "a problem document with the place" is_true '.errors[0].line > 0 and .errors[0].column > 0 and .revision == null' err
 expect 8 "what only the server can refuse, as JSON" gw 1 apply -f <(route bad /bad | sed 's/service: [a-z]*/service: nobody/') -o json
 check "has its place too" is_true '.errors[0].line > 0' err
+
+# A home: who only looks leaves nothing there.
+mkdir "$dir/home"
+at_home() { env -u XDG_CONFIG_HOME HOME="$dir/home" "$GW_BIN/gwctl" "$@"; }
+is_bare() { [ -z "$(ls -A "$dir/home")" ]; }
+expect 0 "a read with no contexts at home" at_home -e "unix:${data[1]}/admin.sock" get routes
+expect 0 "a list of them" at_home context list
+expect 4 "a context that is not there" at_home --context none get routes
+expect 4 "one to use" at_home context use none
+expect 4 "one to remove" at_home context rm none
+expect 8 "what is no context" at_home context import "${data[1]}/gwd.yaml"
+check "leave nothing there" is_bare
+expect 0 "a context that is imported" at_home context import "${data[1]}/admin.yaml" --name one
+check "is there, for its owner alone" [ "$(find "$dir/home" -mindepth 1 -printf '%P %m\n' | sort | tr '\n' ' ')" = \
+    ".config 700 .config/gwctl 700 .config/gwctl/current 600 .config/gwctl/one.yaml 600 " ] || note "$(find "$dir/home")"
 
 # TLS.
 expect 7 "https without a context" "$GW_BIN/gwctl" -e "https://127.0.0.1:${admin[1]}" cluster leader
