@@ -161,7 +161,9 @@ enum result hello_check(const struct hello *ours, const struct hello *theirs,
         return refuse_epoch(ours, theirs, err);
     if (theirs->protocol < PEER_PROTOCOL_OLDEST)
         return error_set(err, GW_NEWER,
-                         "peer speaks protocol %llu, this node needs %d or newer",
+                         "peer '%s' (node %llu) speaks protocol %llu, this node needs %d "
+                         "or newer; next: run a newer gwd there",
+                         theirs->name, (unsigned long long)theirs->id,
                          (unsigned long long)theirs->protocol, PEER_PROTOCOL_OLDEST);
     if (theirs->format < ours->stored)
         return error_set(err, GW_NEWER,

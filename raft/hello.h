@@ -22,8 +22,11 @@ enum peer_frame {
 
 enum peer_class { PEER_CONSENSUS, PEER_BULK };
 
-#define PEER_PROTOCOL        1 /* spoken; N and N-1 mix */
-#define PEER_PROTOCOL_OLDEST 1
+/* What is spoken, and the oldest that this program speaks with; docs/UPGRADES.md lists
+ * them. Whoever changes what frames or messages look like takes the next number, and
+ * speaks the last one still to whoever's hello says so, for one version. */
+#define PEER_PROTOCOL        2
+#define PEER_PROTOCOL_OLDEST 2
 #define PEER_CONSENSUS_BYTES (64u << 10) /* larger Raft messages go by the bulk link */
 
 #define HELLO_LINEAGE_SIZE 17

@@ -45,7 +45,7 @@ node_stop 1
 with "$new" node_start 1
 check "a node of this version takes part" wait_until 20 healthy 1
 expect 0 "who is where is told" gw 1 cluster upgrade status
-says "with what waits" '^stored format +1$' '^finalize +to format 2: messages in the history' '^not yet +.*of an older version: us-1, ap-1' '^us-1 +(leader|follower) +[0-9.]+ +1 +1$'
+says "with what waits" '^stored format +1$' '^finalize +to format 2: messages in the history' '^not yet +.*of an older version: us-1, ap-1' '^us-1 +(leader|follower) +[0-9.]+ +2 +1$'
 upgrade 1 >"$dir/status"
 check "as JSON, every key there" is_true 'keys == ["brings","changed","finalized","members","revision","stale","storedFormat","targetFormat","why"]' "$dir/status"
 check "of members too" is_true '[.members[] | keys] | unique == [["format","id","name","protocol","state","version"]]' "$dir/status"

@@ -136,6 +136,23 @@ static void another_cluster_epoch_or_copy_of_this_node_is_refused(void **state)
     assert_non_null(strstr(err.text, "copy of this data directory"));
 }
 
+static void whoever_speaks_too_old_a_protocol_is_refused_by_name(void **state)
+{
+    struct hello ours = hello_of(1), theirs = hello_of(2);
+    struct identity proved = node_identity(2);
+    struct error err = ERROR_NONE;
+
+    (void)state;
+    theirs.protocol = PEER_PROTOCOL_OLDEST;
+    assert_int_equal(hello_check(&ours, &theirs, &proved, &err), GW_OK);
+    theirs.protocol = PEER_PROTOCOL + 1; /* it decides whether it speaks ours */
+    assert_int_equal(hello_check(&ours, &theirs, &proved, &err), GW_OK);
+    theirs.protocol = PEER_PROTOCOL_OLDEST - 1;
+    assert_int_equal(hello_check(&ours, &theirs, &proved, &err), GW_NEWER);
+    assert_non_null(strstr(err.text, "peer 'eu-1' (node 2) speaks protocol 1"));
+    assert_non_null(strstr(err.text, "newer gwd there"));
+}
+
 static void an_older_program_is_refused_by_either_side(void **state)
 {
     struct hello ours = hello_of(1), theirs = hello_of(2);
@@ -163,6 +180,7 @@ int main(void)
         cmocka_unit_test(noise_never_passes_for_a_hello),
         cmocka_unit_test(whoever_is_not_who_the_certificate_says_is_refused),
         cmocka_unit_test(another_cluster_epoch_or_copy_of_this_node_is_refused),
+        cmocka_unit_test(whoever_speaks_too_old_a_protocol_is_refused_by_name),
         cmocka_unit_test(an_older_program_is_refused_by_either_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

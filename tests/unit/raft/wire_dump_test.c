@@ -1,6 +1,7 @@
 /* The codec of dumps on their way. */
 #include "raft/wire_dump.h"
 
+#include "raft/hello.h"
 #include "raft/wire.h"
 
 #include <setjmp.h>
@@ -60,6 +61,34 @@ static void every_message_comes_back_the_same(void **state)
     assert_int_equal(again.number, 5);
     assert_true(again.is_full);
     assert_false(again.is_lost);
+}
+
+/* As in wire_test.c: these bytes change only together with PEER_PROTOCOL. */
+static void the_bytes_are_those_of_the_protocol(void **state)
+{
+    struct wire_dump piece = a_piece();
+    struct wire_dump ack = {.type = WIRE_DUMP_ACK,
+                            .term = 3,
+                            .id = 1,
+                            .number = 5,
+                            .count = 5,
+                            .is_full = true};
+    struct buffer bytes;
+    char text[512];
+
+    (void)state;
+    assert_int_equal(PEER_PROTOCOL, 2);
+    buffer_init(&bytes, 0);
+    assert_true(wire_dump_encode(&bytes, &piece));
+    slice_to_hex(buffer_slice(&bytes), text);
+    assert_string_equal(
+        text, "9c0120cd012ccffedcba98765432100709cd03e8ce00011170cd012bc3c40a736f6d6520"
+              "6279746573cf7a87952ddb5464e6");
+    buffer_reset(&bytes);
+    assert_true(wire_dump_encode(&bytes, &ack));
+    slice_to_hex(buffer_slice(&bytes), text);
+    assert_string_equal(text, "98012103cf00000000000000010505c2c3");
+    buffer_deinit(&bytes);
 }
 
 static void what_cannot_be_is_malformed(void **state)
@@ -134,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_message_comes_back_the_same),
+        cmocka_unit_test(the_bytes_are_those_of_the_protocol),
         cmocka_unit_test(what_cannot_be_is_malformed),
         cmocka_unit_test(nothing_may_be_cut_lengthened_or_changed),
         cmocka_unit_test(a_raft_message_is_none_of_them),

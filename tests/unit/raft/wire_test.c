@@ -2,6 +2,7 @@
  * and kills neither the decoder nor a replica. */
 #include "tests/unit/raft/cluster.h"
 
+#include "raft/hello.h"
 #include "raft/wire.h"
 
 #include <string.h>
@@ -104,6 +105,33 @@ static void every_message_comes_back_the_same(void **state)
         assert_true(slice_equal(buffer_slice(&again), buffer_slice(&samples[i])));
         buffer_deinit(&again);
         wire_free(&message);
+    }
+}
+
+/* Nodes of two versions run in one cluster, so these bytes may change only together with
+ * PEER_PROTOCOL (raft/hello.h). */
+static void the_bytes_are_those_of_the_protocol(void **state)
+{
+    static const char *const known[SAMPLES] = {
+        ("980101050101020793930401c40b736f6d6520627974657300930403c430010300000000"
+         "000000010000000000000031000102000000000000003200011e00000000000000333000"
+         "000000000000930502c4080000000000000000"),
+        "980101050000000090",
+        "98010205ce000111700301cdffffcd012c",
+        "98010306010101c2c3",
+        "97010406c3c20000",
+        ("98010506640532c430010300000000000000010000000000000031000102000000000000"
+         "003200011e00000000000000333000000000000000cf000000000000004d"),
+        "950106060905",
+    };
+    char text[512];
+
+    (void)state;
+    assert_int_equal(PEER_PROTOCOL, 2);
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        assert_true(2 * samples[i].size < sizeof text);
+        slice_to_hex(buffer_slice(&samples[i]), text);
+        assert_string_equal(text, known[i]);
     }
 }
 
@@ -285,6 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_message_comes_back_the_same),
+        cmocka_unit_test(the_bytes_are_those_of_the_protocol),
         cmocka_unit_test(fields_land_where_they_belong),
         cmocka_unit_test(no_message_may_be_cut_or_lengthened),
         cmocka_unit_test(a_configuration_that_is_none_never_reaches_the_library),
