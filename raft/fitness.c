@@ -19,7 +19,10 @@ struct fitness_advice fitness_next(struct fitness *fitness, const struct fitness
     struct fitness_advice advice = {false, 1, NULL};
     uint64_t stall_ms = 4ull * news->election_ms;
     bool must_not = news->is_stopping || news->is_quarantined;
-    uint64_t patience_ms = must_not ? 500 : FITNESS_PATIENCE_MS;
+    bool is_low = news->is_disk_low && news->has_heir;
+    uint64_t patience_ms = must_not ? FITNESS_MUST_MS
+                           : is_low ? FITNESS_LOW_MS
+                                    : FITNESS_PATIENCE_MS;
 
     if (stall_ms < FITNESS_STALL_MS)
         stall_ms = FITNESS_STALL_MS;
@@ -38,13 +41,14 @@ struct fitness_advice fitness_next(struct fitness *fitness, const struct fitness
     bool is_shy = now_ms < fitness->shy_until_ms;
     if (is_shy || must_not || news->is_disk_low)
         advice.handicap = FITNESS_HANDICAP;
-    if (news->is_leader && (is_shy || must_not) &&
+    if (news->is_leader && (is_shy || must_not || is_low) &&
         (fitness->handed_ms == 0 || now_ms - fitness->handed_ms >= patience_ms)) {
         fitness->handed_ms = now_ms;
         advice.hand_over = true;
         advice.why = news->is_stopping      ? "it stops"
                      : news->is_quarantined ? "its state is wrong"
                      : is_stalled           ? "its disk stalls"
+                     : is_low               ? "its disk is low"
                                             : "it was not fit lately";
     }
     return advice;

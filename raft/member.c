@@ -29,9 +29,9 @@ enum order_type {
     ORDER_CLOSE
 };
 struct order {
-    struct member_mail head; /* type: enum order_type */
-    struct buffer bytes;     /* STATUS, ANSWER */
-    uint64_t to, id;
+    struct member_mail head;  /* type: enum order_type */
+    struct buffer bytes;      /* STATUS, ANSWER */
+    uint64_t to, id;          /* ANSWER; DISK: `to` is the heir */
     uint64_t visible, format; /* NODES */
     bool is_quarantined;
     bool is_low; /* DISK */
@@ -185,6 +185,8 @@ static void on_mail(struct mail *mail, void *owner)
         break;
     case ORDER_DISK:
         member->is_disk_low = order->is_low;
+        member->heir = order->to;
+        member->roster_at_ms = 0;
         break;
     case ORDER_QUARANTINE:
         member->is_quarantined = order->is_quarantined;
@@ -278,12 +280,14 @@ void member_stopping(struct member *member)
     order_post(member, order_new(ORDER_STOPPING, 0));
 }
 
-void member_disk_low_set(struct member *member, bool is_low)
+void member_disk_low_set(struct member *member, bool is_low, uint64_t heir)
 {
     struct order *order = order_new(ORDER_DISK, 0);
 
-    if (order != NULL)
+    if (order != NULL) {
         order->is_low = is_low;
+        order->to = heir;
+    }
     order_post(member, order);
 }
 

@@ -163,8 +163,9 @@ void member_credentials_set(struct member *member, struct tls_context *server,
 /* Thread-safe: this node is about to end. It hands leadership over, again and again until
  * it leads no more, and stands back in elections. */
 void member_stopping(struct member *member);
-/* Thread-safe: the disk has little room: this node is slow to stand for election. */
-void member_disk_low_set(struct member *member, bool is_low);
+/* Thread-safe: the disk has little room: this node is slow to stand for election, and
+ * hands leadership over to `heir`, a voter that has more; 0: there is none. */
+void member_disk_low_set(struct member *member, bool is_low, uint64_t heir);
 /* Thread-safe: this node's state is wrong, or right again. While it is wrong the member
  * votes and keeps the log, and does not lead. */
 void member_quarantine_set(struct member *member, bool is_quarantined);

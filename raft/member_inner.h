@@ -39,6 +39,7 @@ struct member {
     uint64_t visible_told;
     uint64_t life;
     bool is_disk_low;
+    uint64_t heir;          /* of a low disk; 0: none */
     char *data_dir;         /* owned */
     struct list_link dumps; /* dump_work */
     uint64_t dumps_refused_told, dumps_damaged_told, dump_told_ms;

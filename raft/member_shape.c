@@ -124,6 +124,7 @@ static void keep_fit(struct member *member, const struct replica_view *view,
                                       .is_stopping = member->is_stopping,
                                       .is_quarantined = member->is_quarantined,
                                       .is_disk_low = member->is_disk_low,
+                                      .has_heir = member->heir != 0,
                                       .disk_wait_ms = view->disk_wait_ms,
                                       .election_ms = member->pace.election_ms,
                                       .transfers =
@@ -140,7 +141,8 @@ static void keep_fit(struct member *member, const struct replica_view *view,
     }
     if (!advice.hand_over)
         return;
-    enum result result = replica_transfer(member->replica, 0);
+    enum result result =
+        replica_transfer(member->replica, member->is_disk_low ? member->heir : 0);
     log_event(result == GW_OK ? LOG_INFO : LOG_WARN, "member",
               result == GW_OK ? "leadership is handed over"
                               : "leadership cannot be handed over",

@@ -7,7 +7,6 @@
 #include "node/control/admin.h"
 #include "raft/command.h"
 
-#define HAND_MS  2000          /* between two attempts to hand over */
 #define TRY_MS   2000          /* between two attempts to come back */
 #define ROOM_MIN (16ull << 20) /* without minFree: what a log needs to go on with */
 
@@ -18,57 +17,44 @@ bool disk_is_low(uint64_t free_bytes, uint64_t min_free, bool was_low)
 
 /* ---- who leads ---- */
 
-/* The voter that has most of the log, of those that have room; NULL: none. */
-static const struct member_line *find_heir(const struct control *control,
-                                           const struct member_list *list)
+/* Who shall lead in this node's place: the voter that has most of the log, of those that
+ * have room. 0: this node does not lead or may, or nobody else can. */
+static uint64_t heir_of(const struct control *control)
 {
     const struct member_line *heir = NULL;
+    struct member_list list;
 
-    for (size_t i = 0; i < list->count; i++) {
-        const struct member_line *line = &list->lines[i];
+    if (!control->disk.is_low || !control_is_leader(control))
+        return 0;
+    members_gather(control, &list);
+    for (size_t i = 0; i < list.count; i++) {
+        const struct member_line *line = &list.lines[i];
         if (line->is_voter && line->is_reachable && line->has_status && !line->is_low &&
             !line->is_halted && !line->is_quarantined &&
             line->id != control->options.identity.node_id &&
             (heir == NULL || line->lag < heir->lag))
             heir = line;
     }
-    return heir;
+    return heir == NULL ? 0 : heir->id;
 }
 
-static void handed_over(struct control_call *call)
+/* The member decides; it is told whatever it goes by. */
+static void tell(struct control *control, uint64_t heir)
 {
-    control_call_free(call);
-}
-
-static void hand_over(struct control *control, uint64_t now_ms)
-{
-    struct disk *disk = &control->disk;
-    struct member_list list;
-
-    if (!control_is_leader(control) ||
-        (disk->handed_ms != 0 && now_ms - disk->handed_ms < HAND_MS))
-        return;
-    members_gather(control, &list);
-    const struct member_line *heir = find_heir(control, &list);
-    if (heir == NULL)
-        return;
-    disk->handed_ms = now_ms;
-    log_event(LOG_INFO, "disk", "leadership is handed over", LOG_U64("to", heir->id),
-              LOG_STR("since", "the disk is low"));
-    control_call(control, MEMBER_TRANSFER, (struct slice){0}, heir->id, 0, handed_over,
-                 NULL);
+    control->disk.heir = heir;
+    if (control->member != NULL)
+        member_disk_low_set(control->member, control->disk.is_low, heir);
 }
 
 bool disk_refuses(struct control *control, struct member_call *call)
 {
-    struct member_list list;
     struct arena arena;
 
     if (!control->disk.is_low || call->type != MEMBER_PROPOSE ||
         !control_is_leader(control))
         return false;
-    members_gather(control, &list);
-    call->result = find_heir(control, &list) != NULL ? GW_NOT_LEADER : GW_DISK_LOW;
+    uint64_t heir = heir_of(control);
+    call->result = heir != 0 ? GW_NOT_LEADER : GW_DISK_LOW;
     if (call->result == GW_DISK_LOW) {
         control->disk.refused++;
         arena_init(&arena, 0, 0);
@@ -85,7 +71,8 @@ bool disk_refuses(struct control *control, struct member_call *call)
         command_detail_pack(&call->reply, &detail);
         arena_deinit(&arena);
     }
-    hand_over(control, control_now_ms(control));
+    if (heir != control->disk.heir)
+        tell(control, heir);
     return mailbox_post(&control->mailbox, &call->head.mail);
 }
 
@@ -97,6 +84,7 @@ static void start_again(struct control *control)
     struct error err = ERROR_NONE;
 
     disk->life++;
+    disk->heir = 0;
     if (control_start_member(control, &err) != GW_OK) {
         struct member *half = control->member;
         control->member = NULL;
@@ -197,12 +185,13 @@ void disk_tick(struct control *control, uint64_t now_ms)
                   LOG_STR("effect", is_low
                                         ? "this node does not lead; it follows and serves"
                                         : "this node may lead"));
-        if (control->member != NULL)
-            member_disk_low_set(control->member, is_low);
+        tell(control, heir_of(control));
         control_status_send(control);
+    } else if (is_low) {
+        uint64_t heir = heir_of(control);
+        if (heir != disk->heir)
+            tell(control, heir);
     }
-    if (is_low)
-        hand_over(control, now_ms);
     come_back(control, now_ms);
 }
 

@@ -1,11 +1,11 @@
 /* The disk under the data directory: how much room it has, and what follows from that.
  *
- * Below `store.minFree` this node does not lead: it hands leadership to a voter whose
- * disk has room, is slow to stand for election, and where nobody else can lead takes no
- * proposals (503 disk_low). It follows and serves as before. A log that finds no room at
- * all halts the member, as any failed write does; but once there is room again, and the
- * disk has taken a write whole, a new member is started in the old one's place: to the
- * others it looks like a node that was restarted. Loop's thread. */
+ * Below `store.minFree` this node does not lead: its member is told so, and of a voter
+ * whose disk has room, to hand leadership to (raft/fitness.h); where nobody else can lead
+ * it takes no proposals (503 disk_low). It follows and serves as before. A log that finds
+ * no room at all halts the member, as any failed write does; but once there is room again,
+ * and the disk has taken a write whole, a new member is started in the old one's place: to
+ * the others it looks like a node that was restarted. Loop's thread. */
 #ifndef GW_NODE_DISK_H
 #define GW_NODE_DISK_H
 
@@ -24,9 +24,10 @@ struct disk {
     struct job job;
     enum result proved;
     struct member *old;
-    uint64_t life; /* of the member: what an earlier one says is of no account */
-    uint64_t handed_ms, tried_ms; /* the last attempts; 0: never */
-    uint64_t returns, refused;    /* only rise */
+    uint64_t life;     /* of the member: what an earlier one says is of no account */
+    uint64_t heir;     /* as the member was told; 0: none */
+    uint64_t tried_ms; /* the last attempt to come back; 0: never */
+    uint64_t returns, refused; /* only rise */
 };
 
 /* Pure: whether a disk with so much room is low. Once it is, some more than the least is

@@ -113,7 +113,7 @@ static void a_node_that_stops_hands_over_until_it_is_done(void **state)
     assert_int_equal(fitness_next(&fitness, &news, 1600).handicap, FITNESS_HANDICAP);
 }
 
-static void a_low_disk_makes_slow_and_no_more(void **state)
+static void a_low_disk_makes_slow_and_no_more_where_nobody_has_room(void **state)
 {
     struct fitness fitness = {0};
     struct fitness_news news = {.is_disk_low = true, .election_ms = 300};
@@ -124,6 +124,25 @@ static void a_low_disk_makes_slow_and_no_more(void **state)
     assert_false(fitness_next(&fitness, &news, 1100).hand_over);
     news.is_leader = news.is_disk_low = false;
     assert_int_equal(fitness_next(&fitness, &news, 1200).handicap, 1);
+}
+
+static void a_low_disk_hands_over_to_whoever_has_room(void **state)
+{
+    struct fitness fitness = {0};
+    struct fitness_news news = {
+        .is_leader = true, .is_disk_low = true, .has_heir = true, .election_ms = 300};
+
+    (void)state;
+    struct fitness_advice advice = fitness_next(&fitness, &news, 1000);
+    assert_true(advice.hand_over);
+    assert_string_equal(advice.why, "its disk is low");
+    assert_false(fitness_next(&fitness, &news, 2900).hand_over); /* under way */
+    assert_true(fitness_next(&fitness, &news, 1000 + FITNESS_LOW_MS).hand_over);
+    news.is_leader = false;
+    assert_false(fitness_next(&fitness, &news, 9000).hand_over);
+    news.is_leader = true;
+    news.is_disk_low = false;
+    assert_false(fitness_next(&fitness, &news, 9100).hand_over);
 }
 
 static void who_is_quarantined_gives_leadership_on_until_it_is_not(void **state)
@@ -154,7 +173,8 @@ int main(void)
         cmocka_unit_test(who_keeps_losing_leadership_is_shy),
         cmocka_unit_test(losses_far_apart_are_nothing),
         cmocka_unit_test(what_is_given_away_is_no_loss),
-        cmocka_unit_test(a_low_disk_makes_slow_and_no_more),
+        cmocka_unit_test(a_low_disk_makes_slow_and_no_more_where_nobody_has_room),
+        cmocka_unit_test(a_low_disk_hands_over_to_whoever_has_room),
         cmocka_unit_test(a_node_that_stops_hands_over_until_it_is_done),
         cmocka_unit_test(who_is_quarantined_gives_leadership_on_until_it_is_not),
     };
