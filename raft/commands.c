@@ -6,6 +6,7 @@
  * the first write. */
 #include "raft/fsm.h"
 #include "raft/gone.h"
+#include "raft/joining.h"
 #include "raft/system.h"
 
 #include "base/plant.h"
@@ -404,21 +405,6 @@ static enum result apply_cluster_create(struct command_call *call)
     return result;
 }
 
-/* Why a token cannot be used, or NULL. */
-static const char *token_refusal(const struct token_record *token, struct slice hash,
-                                 uint64_t wall_ms)
-{
-    if (!slice_equal(token->hash, hash))
-        return "the token's secret is wrong; copy it again";
-    if (token->revoked)
-        return "the token was revoked; run gwctl cluster token create";
-    if (token->expires_ms != 0 && wall_ms >= token->expires_ms)
-        return "the token has expired; run gwctl cluster token create";
-    if (token->uses_left == 0)
-        return "the token was used up; run gwctl cluster token create";
-    return NULL;
-}
-
 /* The node that `node` says it replaces must be there, under the same name. */
 static enum result refuse_replacing(struct command_call *call,
                                     const struct node_record *node, bool *ret_refused)
@@ -476,12 +462,11 @@ static enum result apply_node_join(struct command_call *call)
     struct slice token_id, hash, node_bytes;
     struct node_record node;
     struct token_record token;
-    struct record record;
     struct buffer copy;
-    char key[TOKEN_ID_LIMIT + 8];
+    char key[NODE_KEY_SIZE];
     const char *why;
     bool is_known, has_twin;
-    enum result result;
+    enum result result, code;
 
     unpack_array(&in, 3);
     token_id = unpack_text(&in, TOKEN_ID_LIMIT);
@@ -490,19 +475,13 @@ static enum result apply_node_join(struct command_call *call)
     if (!unpack_done(&in) || !node_record_unpack(node_bytes, &node) ||
         !node_is_sound(&node))
         return malformed(call);
-    result = record_get(call->txn, token_record_key(token_id, key), &record);
-    if (result == GW_NOT_FOUND)
-        return refuse(
-            call, GW_UNAUTHORISED,
-            "the token is unknown to this cluster; run gwctl cluster token create");
+    const uint64_t replaced = node.id;
+    const struct joining_wish wish = {token_id, hash, call->header->wall_ms, replaced != 0};
+    result = joining_check(call->txn, &wish, &token, &code, &why);
     if (result != GW_OK)
         return result;
-    if (!token_record_unpack(record.value, &token))
-        return GW_DAMAGED;
-    why = token_refusal(&token, hash, call->header->wall_ms);
-    if (why != NULL)
-        return refuse(call, GW_UNAUTHORISED, "%s", why);
-    const uint64_t replaced = node.id;
+    if (code != GW_OK)
+        return refuse(call, code, "%s", why);
     if (replaced != 0) {
         result = refuse_replacing(call, &node, &has_twin);
         if (result != GW_OK || has_twin)
@@ -521,7 +500,7 @@ static enum result apply_node_join(struct command_call *call)
 
     /* The token's slices borrow from the page that is about to change. */
     buffer_init(&copy, 0);
-    buffer_append_slice(&copy, record.value);
+    token_record_pack(&copy, &token);
     if (copy.failed || !token_record_unpack(buffer_slice(&copy), &token)) {
         buffer_deinit(&copy);
         return GW_NO_MEMORY;

@@ -20,6 +20,7 @@
 #define NODE_ADDRESS_LIMIT 271
 #define TOKEN_ID_LIMIT     64
 #define TOKEN_HASH_SIZE    32
+#define NODES_LIMIT        32 /* in a cluster */
 #define NODE_KEY_SIZE      32 /* "_holding/18446744073709551615" and NUL */
 
 #define CLUSTER_KEY   SLICE("_cluster")

@@ -99,6 +99,15 @@ enum result session_expire(struct txn *txn, uint64_t now_ms)
     return result;
 }
 
+enum result session_is_known(struct txn *txn, struct slice client, bool *ret_is_known)
+{
+    struct session session;
+    enum result result = session_get(txn, client, &session);
+
+    *ret_is_known = result == GW_OK;
+    return result == GW_NOT_FOUND ? GW_OK : result;
+}
+
 enum result session_check(struct txn *txn, struct slice client, uint64_t sequence,
                           uint64_t now_ms, enum session_verdict *ret_verdict,
                           struct store_answer *answer)

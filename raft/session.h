@@ -20,6 +20,8 @@ enum result session_expire(struct txn *txn, uint64_t now_ms);
 enum result session_check(struct txn *txn, struct slice client, uint64_t sequence,
                           uint64_t now_ms, enum session_verdict *ret_verdict,
                           struct store_answer *answer);
+/* Whether any of its commands was answered, of late. For who only reads: any thread. */
+enum result session_is_known(struct txn *txn, struct slice client, bool *ret_is_known);
 enum result session_record(struct txn *txn, struct slice client, uint64_t sequence,
                            uint64_t now_ms, const struct store_answer *answer);
 

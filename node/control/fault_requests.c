@@ -118,7 +118,9 @@ static const char *read_duration(const struct value *body, const char *key, uint
                : "is no duration of that size";
 }
 
-static bool knows_all(const struct value *body, struct slice *ret_unknown)
+/* What would be passed over, or taken for absent, would break more than was asked for. */
+static bool knows_all(const struct value *body, struct slice *ret_wrong,
+                      const char **ret_why)
 {
     static const char *const known[] = {"kind",    "node",     "peer", "direction", "delay",
                                         "service", "endpoint", "for",  "reason"};
@@ -127,8 +129,11 @@ static bool knows_all(const struct value *body, struct slice *ret_unknown)
         bool is_known = false;
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
             is_known |= slice_equal(entry->key, slice_from_string(known[i]));
-        if (!is_known) {
-            *ret_unknown = entry->key;
+        bool is_text =
+            entry->type == VALUE_NULL || (entry->type == VALUE_SCALAR && !entry->is_number);
+        if (!is_known || !is_text) {
+            *ret_wrong = entry->key;
+            *ret_why = is_known ? "a string is needed" : "there is no such field";
             return false;
         }
     }
@@ -215,15 +220,19 @@ static const char *unknown_target(const struct control *control,
 static bool read_wish(struct request *request, struct fault_record *fault)
 {
     struct value *body = json_read(&request->arena, request->body, &request->err);
-    struct slice unknown;
+    struct slice field;
     const char *wrong;
 
     if (body == NULL) {
         request_fail_error(request, &request->err);
         return false;
     }
-    if (!knows_all(body, &unknown)) {
-        request_fail(request, GW_INVALID, "unknown field '%.*s'", SLICE_ARG(unknown));
+    if (body->type != VALUE_MAP) {
+        request_fail(request, GW_INVALID, "a fault is an object, with kind and for");
+        return false;
+    }
+    if (!knows_all(body, &field, &wrong)) {
+        request_fail(request, GW_INVALID, "%.*s: %s", SLICE_ARG(field), wrong);
         return false;
     }
     fault->kind = fault_kind_of(value_text(body, "kind"));

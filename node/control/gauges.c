@@ -130,6 +130,8 @@ static void update_links(struct control *control)
     total(control, "gw_link_dropped_total", "Messages dropped with too much waiting.", none,
           counters->dropped_over_limit);
     total(control, "gw_link_joins_total", "Join requests.", none, counters->joins);
+    total(control, "gw_joins_refused_total", "Join requests that were refused here.", none,
+          control->joins_refused);
 }
 
 static void update_members(struct control *control)

@@ -13,6 +13,8 @@
 #include "node/control/keyring.h"
 #include "pki/certificate.h"
 #include "pki/token.h"
+#include "raft/joining.h"
+#include "raft/session.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -36,6 +38,7 @@ static void refuse(struct joining *joining, enum result code, const char *senten
 {
     struct buffer out;
 
+    joining->control->joins_refused++;
     log_event(LOG_WARN, "control", "join refused", LOG_SLICE("name", joining->name),
               LOG_STR("code", result_word(code)), LOG_STR("why", sentence));
     buffer_init(&out, 4096);
@@ -207,6 +210,34 @@ static bool reads_format(struct joining *joining)
     return false;
 }
 
+/* What the state machine would refuse is refused here, without a log entry: anybody may
+ * knock. But who was answered before gets that answer again, which only the log has.
+ * False: it was refused. */
+static bool may_join(struct joining *joining, const struct joining_wish *wish,
+                     struct slice client)
+{
+    struct token_record token;
+    enum result code = GW_OK;
+    const char *why = "";
+    bool is_known = false;
+    struct txn *txn;
+
+    enum result result = env_begin_read(joining->control->env, &txn);
+    if (result == GW_OK) {
+        result = session_is_known(txn, client, &is_known);
+        if (result == GW_OK && !is_known)
+            result = joining_check(txn, wish, &token, &code, &why);
+        txn_abort(txn);
+    }
+    if (result == GW_OK && code == GW_OK)
+        return true;
+    if (result != GW_OK)
+        refuse(joining, result, "the token cannot be looked up: try again");
+    else
+        refuse(joining, code, why);
+    return false;
+}
+
 static void propose(struct joining *joining)
 {
     uint64_t replaced;
@@ -226,8 +257,12 @@ static void propose(struct joining *joining)
         return;
     SHA256((const unsigned char *)joining->csr.data, joining->csr.size, digest);
     token_hash((const uint8_t *)joining->secret.data, hash);
+    const struct joining_wish wish = {joining->token, slice_of(hash, sizeof hash),
+                                      instant_wall_ms(), replaced != 0};
+    if (!may_join(joining, &wish, slice_of(digest, 16)))
+        return;
     const struct command_header header = {.number = COMMAND_NODE_JOIN,
-                                          .wall_ms = instant_wall_ms(),
+                                          .wall_ms = wish.wall_ms,
                                           .client = slice_of(digest, 16),
                                           .sequence = 1,
                                           .actor = joining->name};

@@ -109,6 +109,7 @@ struct control {
     struct list_link requests; /* struct request, all of them */
     size_t request_count, body_bytes;
     uint64_t requests_total, requests_refused, writes_total, forwards_total;
+    uint64_t joins_refused;
     struct list_link backup_streams; /* snapshots on their way to a client */
     unsigned backup_stream_count;
     struct watches watches;

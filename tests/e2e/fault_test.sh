@@ -25,7 +25,9 @@ for wish in '{"kind":"flood","for":"5s"}' '{"kind":"link","node":"eu-1"}' '{"kin
     '{"kind":"link","node":"eu-1","for":"11m"}' '{"kind":"store","node":"eu-1","for":"5s"}' \
     '{"kind":"store","node":"eu-1","for":"5s","delay":"11s"}' '{"kind":"upstream","for":"5s"}' \
     '{"kind":"upstream","service":"helo","for":"5s"}' '{"kind":"upstream","service":"hello","endpoint":"x","for":"5s"}' \
-    '{"kind":"link","node":"eu-1","peer":"eu-1","for":"5s"}' '{"kind":"link","node":"eu-1","for":"5s","dealy":"1s"}'; do
+    '{"kind":"link","node":"eu-1","peer":"eu-1","for":"5s"}' '{"kind":"link","node":"eu-1","for":"5s","dealy":"1s"}' \
+    '{"kind":"upstream","service":"hello","endpoint":["hello-1"],"for":"5s"}' '[]' \
+    '{"kind":"link","node":"eu-1","peer":["us-1"],"for":"5s"}' '{"kind":"link","node":"eu-1","direction":{},"for":"5s"}'; do
     check "refused: $wish" [ "$(fault 1 "$wish")" = 422 ]
 done
 check "a node that is not there" [ "$(fault 1 '{"kind":"link","node":"eu-9","for":"5s"}')" = 404 ]

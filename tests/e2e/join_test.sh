@@ -27,6 +27,14 @@ node_start 2
 expect 7 "the same token again is refused" join 3 "$one"
 says "and says why" '(used|uses)' 'next: '
 expect 7 "and again" join 3 "$one"
+costs_no_entry() { # others may be written meanwhile, as node 2 gets its vote, but not each time
+    local index
+    index=$(metric 1 gw_raft_last_index)
+    join 3 "$one" >/dev/null 2>&1
+    [ "$(metric 1 gw_raft_last_index)" = "$index" ]
+}
+check "who is refused costs no log entry" wait_until 20 costs_no_entry
+check "and is counted" [ "$(($(metric 1 gw_joins_refused_total) + $(metric 2 gw_joins_refused_total)))" -ge 2 ]
 
 short=$(token --ttl 1s)
 id=$(gw 1 cluster token list -o json | jq -r '.items | max_by(.expires) | .id')

@@ -468,6 +468,23 @@ static void a_token_lets_in_as_many_as_it_says(void **state)
     m_deinit(&m);
 }
 
+static void there_is_room_for_so_many_nodes_and_no_more(void **state)
+{
+    struct machine m;
+    char name[16];
+
+    (void)state;
+    m_init(&m);
+    m_create(&m, NODES_LIMIT + 1, 5000);
+    for (int i = 1; i < NODES_LIMIT; i++) { /* and the founder */
+        snprintf(name, sizeof name, "node-%d", i);
+        assert_int_equal(m_join(&m, name, SLICE("tok"), HASH, 100), GW_OK);
+    }
+    assert_int_equal(m_join(&m, "one-more", SLICE("tok"), HASH, 100), GW_CONFLICT);
+    assert_true(m_says(&m, "32 nodes"));
+    m_deinit(&m);
+}
+
 static void a_wrong_unknown_expired_or_revoked_token_says_which(void **state)
 {
     struct machine m;
@@ -686,6 +703,7 @@ int main(void)
         cmocka_unit_test(log_time_never_goes_back),
         cmocka_unit_test(garbage_is_answered_alike_everywhere),
         cmocka_unit_test(a_token_lets_in_as_many_as_it_says),
+        cmocka_unit_test(there_is_room_for_so_many_nodes_and_no_more),
         cmocka_unit_test(a_wrong_unknown_expired_or_revoked_token_says_which),
         cmocka_unit_test(a_name_is_free_again_after_remove),
         cmocka_unit_test(a_joiner_takes_the_place_of_the_node_of_its_name),
