@@ -206,11 +206,11 @@ SCHEMA(maintenance_schema, struct maintenance_spec, "maintenance",
 
 static const struct field bulkhead_fields[] = {
     NUMBER(1, struct bulkhead_spec, in_flight, "inFlight", .initial = "0", .min = 0,
-           .max = 1000000, .help = "Requests in flight; 0 unlimited."),
+           .max = 1000000, HONOURED, .help = "Requests in flight; 0 unlimited."),
     NUMBER(2, struct bulkhead_spec, queue, "queue", .initial = "0", .min = 0,
-           .max = 1000000, .help = "Requests waiting."),
+           .max = 1000000, HONOURED, .help = "Requests waiting."),
     DURATION(3, struct bulkhead_spec, wait_ms, "wait", .initial = "250ms", .min = 0,
-             .max = 600000, .help = "Longest wait."),
+             .max = 600000, HONOURED, .help = "Longest wait."),
     END,
 };
 SCHEMA(bulkhead_schema, struct bulkhead_spec, "bulkhead", .fields = bulkhead_fields);
@@ -229,7 +229,7 @@ static const struct field fields[] = {
     SECTION(6, struct route_spec, respond, "respond", respond_schema, HONOURED,
             .help = "Answers itself."),
     CHOICE(7, struct route_spec, split_by, "splitBy", .values = split_bys,
-           .initial = "request", HONOURED, .honoured_only = "request",
+           .initial = "request", HONOURED,
            .help = "Keeps a caller on one side; cookie gw-split."),
     SECTION(8, struct route_spec, rewrite, "rewrite", rewrite_schema, HONOURED,
             .help = "Of host and path, before the service."),
@@ -240,7 +240,7 @@ static const struct field fields[] = {
             .help = "Closed for work."),
     LIST(TOKEN, 12, struct route_spec, upgrades, "upgrades", .initial = "[websocket]",
          .help = "Upgrade tokens let through."),
-    STRUCT(13, struct route_spec, bulkhead, "bulkhead", bulkhead_schema,
+    STRUCT(13, struct route_spec, bulkhead, "bulkhead", bulkhead_schema, HONOURED,
            .help = "Requests in flight and queued, per node."),
     REF_LIST(14, struct route_spec, policies, "policies", KIND_POLICY, HONOURED,
              .help = "In order, after the Listener's."),

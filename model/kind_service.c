@@ -66,10 +66,12 @@ SCHEMA(dns_schema, struct service_dns, "dns", .noun = "dns", .fields = dns_field
 
 static const struct field hash_fields[] = {
     CHOICE(1, struct service_hash, by, "by", .values = hash_bys, .initial = "header",
-           .help = "What is hashed."),
-    TOKEN(2, struct service_hash, name, "name", .help = "Of the header or cookie."),
+           HONOURED, .help = "What is hashed."),
+    TOKEN(2, struct service_hash, name, "name", HONOURED,
+          .help = "Of the header or cookie."),
     SHARE(3, struct service_hash, bounded_load, "boundedLoad", .initial = "125%",
-          .min = 10000, .max = 100000, .help = "Most load of an endpoint, of the average."),
+          .min = 10000, .max = 100000, HONOURED,
+          .help = "Most load of an endpoint, of the average."),
     END,
 };
 
@@ -85,10 +87,11 @@ SCHEMA(hash_schema, struct service_hash, "hash", .fields = hash_fields,
        .check = check_hash);
 
 static const struct field sticky_fields[] = {
-    TOKEN(1, struct service_sticky, cookie, "cookie", .required = true,
+    TOKEN(1, struct service_sticky, cookie, "cookie", .required = true, HONOURED,
           .help = "Its name."),
-    DURATION(2, struct service_sticky, ttl_ms, "ttl", .initial = "1h", .help = "Its age."),
-    BOOL(3, struct service_sticky, secure, "secure", .initial = "true",
+    DURATION(2, struct service_sticky, ttl_ms, "ttl", .initial = "1h", HONOURED,
+             .help = "Its age; 0s: until the browser ends."),
+    BOOL(3, struct service_sticky, secure, "secure", .initial = "true", HONOURED,
          .help = "Sent over TLS only."),
     END,
 };
@@ -96,9 +99,9 @@ SCHEMA(sticky_schema, struct service_sticky, "sticky", .fields = sticky_fields);
 
 static const struct field slow_start_fields[] = {
     DURATION(1, struct slow_start, for_ms, "for", .initial = "30s", .min = 0,
-             .max = 3600000, .help = "0s: none."),
+             .max = 3600000, HONOURED, .help = "0s: none."),
     SHARE(2, struct slow_start, from, "from", .initial = "10%", .min = 0, .max = 10000,
-          .help = "Of its weight, at the start."),
+          HONOURED, .help = "Of its weight, at the start."),
     END,
 };
 SCHEMA(slow_start_schema, struct slow_start, "slowStart", .fields = slow_start_fields);
@@ -156,52 +159,51 @@ static const struct field tls_fields[] = {
 SCHEMA(tls_schema, struct service_tls, "tls", .fields = tls_fields);
 
 /* Everything but endpoints and dns, for both tables. */
-#define COMMON_ROWS                                                                       \
-    CHOICE(1, struct service_spec, protocol, "protocol", .values = protocols,             \
-           .initial = "http/1.1", HONOURED, .honoured_only = "http/1.1",                  \
-           .help = "auto: by ALPN."),                                                     \
-        CHOICE(4, struct service_spec, balance, "balance", .values = balances,            \
-               .initial = "p2c-ewma", HONOURED,                                           \
-               .honoured_only = "p2c-ewma round-robin least-request random",              \
-               .help = "How an endpoint is picked."),                                     \
-        DURATION(5, struct service_spec, ewma_decay_ms, "ewmaDecay", .initial = "10s",    \
-                 HONOURED, .min = 100, .max = 3600000,                                    \
-                 .help = "Memory of the latency average."),                               \
-        SECTION(6, struct service_spec, hash, "hash", hash_schema, .help = "For hash."),  \
-        SECTION(7, struct service_spec, sticky, "sticky", sticky_schema,                  \
-                .help = "Keeps a client at its endpoint by a cookie."),                   \
-        STRUCT(8, struct service_spec, slow_start, "slowStart", slow_start_schema,        \
-               .help = "New endpoints get their share slowly."),                          \
-        CHOICE(9, struct service_spec, locality, "locality", .values = localities,        \
-               .initial = "prefer", HONOURED,                                             \
-               .help = "Zone, region, failover list; strict: never leave the region."),   \
-        REF_LIST(10, struct service_spec, failover, "failover", KIND_REGION, HONOURED,    \
-                 .help = "Overrides Region.failover."),                                   \
-        STRUCT(11, struct service_spec, health, "health", service_health_schema,          \
-               .help = "Active checks."),                                                 \
-        STRUCT(12, struct service_spec, breaker, "breaker", service_breaker_schema,       \
-               .help = "Stops calling what fails."),                                      \
-        STRUCT(13, struct service_spec, outlier, "outlier", service_outlier_schema,       \
-               .help = "The same per endpoint."),                                         \
-        STRUCT(14, struct service_spec, panic, "panic", service_panic_schema,             \
-               .help = "When too few endpoints are left."),                               \
-        STRUCT(15, struct service_spec, retry_budget, "retryBudget", retry_budget_schema, \
-               HONOURED, .help = "Retries draw on it."),                                  \
-        STRUCT(16, struct service_spec, concurrency, "concurrency", concurrency_schema,   \
-               .help = "Adaptive limit, per node."),                                      \
-        STRUCT(17, struct service_spec, bulkhead, "bulkhead", service_bulkhead_schema,    \
-               .help = "Requests in flight and queued, per node; 0 unlimited."),          \
-        STRUCT(18, struct service_spec, pool, "pool", pool_schema, HONOURED,              \
-               .help = "Upstream connections."),                                          \
-        DURATION(19, struct service_spec, connect_timeout_ms, "connectTimeout",           \
-                 .initial = "1s", .min = 1, .max = 600000, HONOURED,                      \
-                 .help = "Until connected."),                                             \
-        DURATION(20, struct service_spec, drain_ms, "drain", .initial = "30s", .min = 0,  \
-                 .max = 86400000, .help = "Removed or drained endpoints finish."),        \
-        CHOICE(21, struct service_spec, proxy_protocol, "proxyProtocol",                  \
-               .values = proxy_protocols, .initial = "none", .help = "Sent first."),      \
-        SECTION(22, struct service_spec, tls, "tls", tls_schema,                          \
-                .help = "Absent: plain."),                                                \
+#define COMMON_ROWS                                                                        \
+    CHOICE(1, struct service_spec, protocol, "protocol", .values = protocols,              \
+           .initial = "http/1.1", HONOURED, .honoured_only = "http/1.1",                   \
+           .help = "auto: by ALPN."),                                                      \
+        CHOICE(4, struct service_spec, balance, "balance", .values = balances,             \
+               .initial = "p2c-ewma", HONOURED, .help = "How an endpoint is picked."),     \
+        DURATION(5, struct service_spec, ewma_decay_ms, "ewmaDecay", .initial = "10s",     \
+                 HONOURED, .min = 100, .max = 3600000,                                     \
+                 .help = "Memory of the latency average."),                                \
+        SECTION(6, struct service_spec, hash, "hash", hash_schema, HONOURED,               \
+                .help = "For hash."),                                                      \
+        SECTION(7, struct service_spec, sticky, "sticky", sticky_schema, HONOURED,         \
+                .help = "Keeps a client at its endpoint by a cookie."),                    \
+        STRUCT(8, struct service_spec, slow_start, "slowStart", slow_start_schema,         \
+               HONOURED, .help = "New endpoints get their share slowly."),                 \
+        CHOICE(9, struct service_spec, locality, "locality", .values = localities,         \
+               .initial = "prefer", HONOURED,                                              \
+               .help = "Zone, region, failover list; strict: never leave the region."),    \
+        REF_LIST(10, struct service_spec, failover, "failover", KIND_REGION, HONOURED,     \
+                 .help = "Overrides Region.failover."),                                    \
+        STRUCT(11, struct service_spec, health, "health", service_health_schema,           \
+               .help = "Active checks."),                                                  \
+        STRUCT(12, struct service_spec, breaker, "breaker", service_breaker_schema,        \
+               .help = "Stops calling what fails."),                                       \
+        STRUCT(13, struct service_spec, outlier, "outlier", service_outlier_schema,        \
+               .help = "The same per endpoint."),                                          \
+        STRUCT(14, struct service_spec, panic, "panic", service_panic_schema,              \
+               .help = "When too few endpoints are left."),                                \
+        STRUCT(15, struct service_spec, retry_budget, "retryBudget", retry_budget_schema,  \
+               HONOURED, .help = "Retries draw on it."),                                   \
+        STRUCT(16, struct service_spec, concurrency, "concurrency", concurrency_schema,    \
+               .help = "Adaptive limit, per node."),                                       \
+        STRUCT(17, struct service_spec, bulkhead, "bulkhead", service_bulkhead_schema,     \
+               HONOURED, .help = "Requests in flight and queued, per node; 0 unlimited."), \
+        STRUCT(18, struct service_spec, pool, "pool", pool_schema, HONOURED,               \
+               .help = "Upstream connections."),                                           \
+        DURATION(19, struct service_spec, connect_timeout_ms, "connectTimeout",            \
+                 .initial = "1s", .min = 1, .max = 600000, HONOURED,                       \
+                 .help = "Until connected."),                                              \
+        DURATION(20, struct service_spec, drain_ms, "drain", .initial = "30s", .min = 0,   \
+                 .max = 86400000, .help = "Removed or drained endpoints finish."),         \
+        CHOICE(21, struct service_spec, proxy_protocol, "proxyProtocol",                   \
+               .values = proxy_protocols, .initial = "none", .help = "Sent first."),       \
+        SECTION(22, struct service_spec, tls, "tls", tls_schema,                           \
+                .help = "Absent: plain."),                                                 \
         END
 
 static const struct field fields[] = {

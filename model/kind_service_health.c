@@ -120,11 +120,11 @@ PUBLIC_SCHEMA(service_panic_schema, struct service_panic, "panic", .fields = pan
 
 static const struct field bulkhead_fields[] = {
     NUMBER(1, struct bulkhead_spec, in_flight, "inFlight", .initial = "1024", .min = 0,
-           .max = 1000000, .help = "Requests in flight."),
+           .max = 1000000, HONOURED, .help = "Requests in flight."),
     NUMBER(2, struct bulkhead_spec, queue, "queue", .initial = "128", .min = 0,
-           .max = 1000000, .help = "Requests waiting."),
+           .max = 1000000, HONOURED, .help = "Requests waiting."),
     DURATION(3, struct bulkhead_spec, wait_ms, "wait", .initial = "250ms", .min = 0,
-             .max = 600000, .help = "Longest wait; never past the deadline."),
+             .max = 600000, HONOURED, .help = "Longest wait; never past the deadline."),
     END,
 };
 PUBLIC_SCHEMA(service_bulkhead_schema, struct bulkhead_spec, "bulkhead",

@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "model/kind_service.h"
 #include "node/balance/endpoint_live.h"
+#include "node/balance/ring.h"
 #include "node/board/board.h"
 
 #define BALANCE_NONE      UINT32_MAX
@@ -24,17 +25,25 @@ struct balance_member {
     uint32_t index;                 /* of the endpoint within its service */
     uint32_t weight;                /* above 0 */
     uint64_t weight_upto;           /* of the members of this tier up to this one */
+    uint64_t id;                    /* of the endpoint, the same everywhere */
 };
 
 struct balance_tier {
     uint32_t begin, end; /* of members */
     uint64_t weight;     /* of all */
     bool same_weights;
+    struct ring ring; /* for hash; owners count from `begin` */
+};
+
+struct balance_id {
+    uint64_t id;
+    uint32_t member;
 };
 
 struct balance_set {
     const struct balance_member *members; /* by tier; none with weight 0 */
     const struct balance_tier *tiers;
+    const struct balance_id *ids; /* of members, in order */
     uint32_t member_count, tier_count;
 };
 
@@ -43,11 +52,15 @@ struct balance_input {
     const struct board_slot *board;
     uint32_t weight;
     uint32_t rank; /* of locality: 0 is nearest; UINT32_MAX: never */
+    uint64_t id;   /* for hashes and cookies; 0: none */
 };
 
-/* Builds in the arena, which then owns the set. False: out of memory. */
+/* Builds in the arena, which then owns the set; rings only if they are wanted. False:
+ * out of memory. */
 bool balance_set_build(struct arena *arena, const struct balance_input *inputs,
-                       uint32_t count, struct balance_set *ret_set);
+                       uint32_t count, bool with_rings, struct balance_set *ret_set);
+/* The member with this id, or BALANCE_NONE: gone, out of reach, or of weight 0. */
+uint32_t balance_set_find(const struct balance_set *set, uint64_t id);
 
 struct balance_call {
     const struct balance_set *set;
@@ -59,11 +72,17 @@ struct balance_call {
     uint32_t in_flight_max; /* per endpoint; 0: unlimited */
     uint64_t now_us;
     uint64_t decay_ms;
+    uint32_t slow_for_ms, slow_from; /* slow start; 0: none. Share in 1/10,000 */
+    uint32_t sticky;                 /* 1 + the member taken if eligible; 0: none */
+    bool has_key;                    /* for hash; without one it draws like p2c-ewma */
+    uint64_t key;
+    uint32_t bound; /* of load, for hash, in 1/10,000 of the average; 0: none */
     struct rng *rng;
 };
 
 /* The index of the endpoint, or BALANCE_NONE. Two draws in the common case;
- * one pass over a tier when most of it is not eligible, and for round-robin. */
+ * one pass over a tier when most of it is not eligible, for round-robin, and for
+ * hash when the key's endpoint is busy. */
 uint32_t balance_pick(const struct balance_call *call);
 /* How many could take a call that has tried none: 0 means 503. */
 uint32_t balance_available(const struct balance_set *set);

@@ -64,6 +64,19 @@ void endpoint_live_fail(struct endpoint_live *live, uint64_t now_us, uint64_t to
            decay_ms);
 }
 
+uint32_t endpoint_live_share(const struct endpoint_live *live, uint64_t now_us,
+                             uint32_t for_ms, uint32_t from)
+{
+    if (live->since_us == 0 || for_ms == 0)
+        return ENDPOINT_SHARE_ALL;
+    uint64_t for_us = (uint64_t)for_ms * 1000;
+    uint64_t age_us = now_us > live->since_us ? now_us - live->since_us : 0;
+    if (age_us >= for_us)
+        return ENDPOINT_SHARE_ALL;
+    uint32_t share = (uint32_t)(age_us * ENDPOINT_SHARE_ALL / for_us);
+    return share > from ? share : from;
+}
+
 double endpoint_live_cost(const struct endpoint_live *live, uint64_t now_us,
                           uint64_t decay_ms)
 {

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define ENDPOINT_SHARE_ALL 10000u
+
 struct endpoint_live {
     uint32_t in_flight;
     bool has_sample;
@@ -18,6 +20,8 @@ struct endpoint_live {
     uint64_t stamp_us;  /* of the last sample */
     uint64_t failed_us; /* of the last failure; 0: none */
     int64_t round;      /* of smooth weighted round robin */
+    uint64_t since_us;  /* new, or back, since then: starts slowly; 0: long ago */
+    bool was_down;      /* when last looked at */
 };
 
 /* An attempt starts; each is ended by exactly one of the two below. */
@@ -30,6 +34,10 @@ void endpoint_live_fail(struct endpoint_live *live, uint64_t now_us, uint64_t to
                         uint64_t decay_ms);
 /* It was given up through no fault of the endpoint's (the client went away). */
 void endpoint_live_drop(struct endpoint_live *live);
+/* Its part of its weight while it starts slowly, in hundredths of a percent: from
+ * `from` at the beginning to all of it after `for_ms`, in a straight line. */
+uint32_t endpoint_live_share(const struct endpoint_live *live, uint64_t now_us,
+                             uint32_t for_ms, uint32_t from);
 /* The less, the better: expected microseconds of the next call. */
 double endpoint_live_cost(const struct endpoint_live *live, uint64_t now_us,
                           uint64_t decay_ms);

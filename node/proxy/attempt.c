@@ -9,6 +9,7 @@
 #include "node/proxy/attempt.h"
 
 #include "node/proxy/forwarded.h"
+#include "node/proxy/gate.h"
 #include "node/proxy/pool.h"
 #include "node/proxy/relay.h"
 #include "node/proxy/resolve.h"
@@ -212,6 +213,16 @@ void attempt_connected(struct exchange *exchange, int error)
 
 /* ---- choosing ---- */
 
+static bool has_connection(const struct exchange *exchange, uint32_t index)
+{
+    uint32_t most = exchange->service->target->pool_connections;
+    const struct endpoint *endpoint = exchange->service->endpoints[index];
+
+    return most == 0 || endpoint->idle_count > 0 ||
+           endpoint->open_count < worker_share(exchange->worker, most);
+}
+
+/* Who has no connection left is passed over as if it had been tried. */
 static uint32_t pick(struct exchange *exchange, uint64_t at_us)
 {
     const struct target_service *target = exchange->service->target;
@@ -221,15 +232,31 @@ static uint32_t pick(struct exchange *exchange, uint64_t at_us)
         .live = exchange->service->lives,
         .tried = exchange->tried,
         .tried_count = exchange->tried_count,
-        .in_flight_max = target->endpoint_in_flight,
+        .in_flight_max =
+            (uint32_t)worker_share(exchange->worker, target->endpoint_in_flight),
         .now_us = at_us,
         .decay_ms = target->ewma_decay_ms,
+        .slow_for_ms = target->slow_for_ms,
+        .slow_from = target->slow_from,
+        .sticky =
+            exchange->affinity.sticky_id == 0
+                ? 0
+                : 1 + balance_set_find(&target->balance_set, exchange->affinity.sticky_id),
+        .has_key = exchange->affinity.has_key,
+        .key = exchange->affinity.key,
+        .bound = target->hash_bound,
         .rng = &exchange->worker->rng,
     };
     uint32_t index = balance_pick(&call);
     if (index == BALANCE_NONE && exchange->tried_count > 0) {
         /* All were tried: the same again, rather than nobody. */
         call.tried_count = exchange->tried_count = 0;
+        index = balance_pick(&call);
+    }
+    while (index != BALANCE_NONE && !has_connection(exchange, index) &&
+           exchange->tried_count < BALANCE_TRIED_MAX) {
+        exchange->tried[exchange->tried_count++] = index;
+        call.tried_count = exchange->tried_count;
         index = balance_pick(&call);
     }
     return index;
@@ -276,8 +303,7 @@ void attempt_start(struct exchange *exchange)
         send_head(exchange);
         return;
     }
-    if (target->pool_connections > 0 &&
-        endpoint->open_count >= worker_share(exchange->worker, target->pool_connections)) {
+    if (!has_connection(exchange, index)) {
         attempt_cancel(exchange);
         exchange_fail(exchange, REASON_OVERLOADED);
         return;
@@ -382,6 +408,9 @@ void attempt_fail(struct exchange *exchange, enum outcome outcome)
 void attempt_due(struct exchange *exchange)
 {
     switch (exchange->phase) {
+    case PHASE_QUEUE:
+        gate_due(exchange);
+        break;
     case PHASE_WAIT:
         attempt_start(exchange);
         break;

@@ -55,10 +55,12 @@ struct worker {
 
     struct table endpoints;     /* key -> struct endpoint */
     struct table services;      /* name -> struct service_live */
+    struct table route_gates;   /* route -> struct route_gate (serving.c) */
     struct list_link with_idle; /* endpoints that hold idle connections */
     struct list_link unused;    /* endpoints no snapshot names */
     struct list_link unused_services;
-    struct serving *serving; /* the newest; NULL before the first */
+    struct serving *serving;        /* the newest; NULL before the first */
+    struct list_link through_gates; /* exchanges that waited and may go on (gate.c) */
     struct list_link acceptors;
     struct list_link clients;
     unsigned client_count, exchange_count;

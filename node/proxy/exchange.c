@@ -9,6 +9,7 @@
 #include "http/uri.h"
 #include "node/proxy/attempt.h"
 #include "node/proxy/forwarded.h"
+#include "node/proxy/gate.h"
 #include "node/proxy/relay.h"
 #include "node/proxy/reply.h"
 #include "node/proxy/request_id.h"
@@ -53,6 +54,7 @@ static struct exchange *exchange_take(struct client *client)
 static void exchange_release(struct exchange *exchange)
 {
     struct worker *worker = exchange->worker;
+    gate_leave(exchange);
     if (exchange->is_retrying)
         retry_budget_give(&exchange->service->live->budget);
     if (exchange->is_in_budget)
@@ -215,55 +217,6 @@ static void on_deadline(struct deadline *deadline, uint64_t now_ms)
 
 /* ---- the beginning ---- */
 
-/* The one service of a split: the first whose `when` holds, else by weight. */
-static const struct target_service *choose_service(struct exchange *exchange,
-                                                   const struct http_message *message)
-{
-    const struct plan *plan = exchange->plan;
-    if (plan->split_count == 1 && plan->splits[0].when_header.size == 0 &&
-        plan->splits[0].when_cookie.size == 0)
-        return plan->splits[0].service;
-    for (uint32_t i = 0; i < plan->split_count; i++) {
-        const struct plan_split *split = &plan->splits[i];
-        struct slice value = {NULL, 0};
-        if (split->when_header.size > 0) {
-            const struct http_header *header =
-                message_find(message, split->when_header, NULL);
-            if (header == NULL)
-                continue;
-            value = header->value;
-        } else if (split->when_cookie.size > 0) {
-            struct slice cookies = message_value(message, HTTP_HEADER_COOKIE);
-            struct slice pair;
-            bool found = false;
-            while (!found && slice_next(&cookies, ';', &pair)) {
-                pair = slice_trim(pair);
-                size_t equals = slice_find_byte(pair, '=');
-                if (equals != SIZE_MAX &&
-                    slice_equal(slice_sub(pair, 0, equals), split->when_cookie)) {
-                    value = slice_from(pair, equals + 1);
-                    found = true;
-                }
-            }
-            if (!found)
-                continue;
-        } else {
-            continue;
-        }
-        if (split->when_present || slice_equal(value, split->when_exact))
-            return split->service;
-    }
-    if (plan->weight_total == 0)
-        return NULL;
-    uint64_t draw = rng_below(&exchange->worker->rng, plan->weight_total);
-    for (uint32_t i = 0; i < plan->split_count; i++) {
-        if (draw < plan->splits[i].weight)
-            return plan->splits[i].service;
-        draw -= plan->splits[i].weight;
-    }
-    return NULL;
-}
-
 static bool expand_changes(struct exchange *exchange, const struct template_vars *vars)
 {
     const struct plan *plan = exchange->plan;
@@ -349,13 +302,15 @@ static void proxy(struct exchange *exchange, const struct http_message *message,
 {
     const struct plan *plan = exchange->plan;
     struct worker *worker = exchange->worker;
-    const struct target_service *target = choose_service(exchange, message);
+    const struct target_service *target =
+        affinity_service(exchange, vars->query, vars->client_ip);
     if (target == NULL) {
         refuse(exchange, REASON_NO_ENDPOINT, 0, rest);
         return;
     }
     exchange->service = &exchange->serving->services[target->number];
     vars->service = target->name;
+    affinity_read(exchange, vars->query, vars->client_ip);
     if (!expand_changes(exchange, vars)) {
         refuse(exchange, REASON_OVERLOADED, 0, rest);
         return;
@@ -378,7 +333,7 @@ static void proxy(struct exchange *exchange, const struct http_message *message,
         if (exchange->phase == PHASE_FREE || exchange->answer_started)
             return;
     }
-    attempt_start(exchange);
+    gate_enter(exchange);
 }
 
 void exchange_begin(struct client *client, const struct http_message *message,

@@ -9,13 +9,16 @@
 #define GW_NODE_PROXY_EXCHANGE_H
 
 #include "http/chunked.h"
+#include "node/proxy/affinity.h"
 #include "node/proxy/client.h"
 
 /* Most of a request's body that is kept to be sent again. */
 #define EXCHANGE_HELD_BYTES CORE_READ_BYTES
+#define EXCHANGE_GATES      2u /* the route's bulkhead, then the service's */
 
 enum exchange_phase {
     PHASE_FREE,
+    PHASE_QUEUE,   /* for a place in a bulkhead */
     PHASE_WAIT,    /* for a retry's time */
     PHASE_RESOLVE, /* for a name */
     PHASE_CONNECT,
@@ -64,6 +67,11 @@ struct exchange {
     /* Attempts. */
     struct slice head; /* for the upstream; in the arena */
     struct serving_service *service;
+    struct affinity affinity;
+    struct gate *gates[EXCHANGE_GATES]; /* passed */
+    uint8_t gate_count;                 /* passed, or none there */
+    struct gate *waits_at;
+    struct list_link in_queue; /* of that gate, or of those that may go on */
     struct exchange_change *changes;
     uint32_t change_count;
     uint32_t tried[BALANCE_TRIED_MAX];

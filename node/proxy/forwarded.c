@@ -260,6 +260,7 @@ void forwarded_answer(struct h1_write *out, struct exchange *exchange,
         if (change->value.data != NULL)
             h1_write_header_checked(out, change->name, change->value);
     }
+    affinity_write(out, exchange);
     write_framing(out, exchange, message);
     if (message_header(message, HTTP_HEADER_DATE) == NULL)
         h1_write_date(out, &worker->date, core_wall_ms(worker));

@@ -91,6 +91,7 @@ struct service_live *pool_service_ref(struct worker *worker, struct slice name)
     }
     service->name = slice_of(copy, name.size);
     service->refs = 1;
+    gate_init(&service->gate);
     if (!table_put(&worker->services, service->name, service)) {
         free(copy);
         free(service);

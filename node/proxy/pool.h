@@ -12,6 +12,7 @@
 #include "node/balance/retry_budget.h"
 #include "node/proxy/core.h"
 #include "node/proxy/flow.h"
+#include "node/proxy/gate.h"
 
 struct resolver;
 
@@ -35,6 +36,7 @@ struct service_live {
     struct slice name; /* owned */
     unsigned refs;
     struct retry_budget_state budget;
+    struct gate gate;
     struct service_counts counts;
     struct list_link in_unused;
     uint64_t unused_since_ms;

@@ -16,6 +16,8 @@ struct serving_service {
     struct endpoint_live **lives; /* the same, for balance_pick */
 };
 
+struct route_gate;
+
 struct serving {
     struct worker *worker;
     struct snapshot *snapshot; /* shares */
@@ -24,6 +26,7 @@ struct serving {
     struct serving_service *services; /* by number */
     uint32_t service_count;
     struct route_counts **routes; /* by plan number; filled at first use */
+    struct route_gate **gates;    /* the same; NULL before the first */
     uint32_t plan_count;
 };
 
@@ -37,6 +40,9 @@ static inline struct serving *serving_pin(struct serving *serving)
 }
 /* NULL is fine. */
 void serving_unpin(struct serving *serving);
+/* The bulkhead of the plan's route; the same over changes of the configuration. NULL: out
+ * of memory, and so without a limit. */
+struct gate *serving_gate(struct serving *serving, const struct plan *plan);
 struct route_counts *serving_route(struct serving *serving, const struct plan *plan);
 
 #endif

@@ -11,6 +11,7 @@
 #include "node/proxy/client.h"
 #include "node/proxy/drain.h"
 #include "node/proxy/exchange.h"
+#include "node/proxy/gate.h"
 #include "node/proxy/pool.h"
 #include "node/proxy/request_id.h"
 
@@ -128,6 +129,7 @@ static void deliver(struct mail *mail, void *owner)
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
+    gate_run(worker);
     atomic_store_explicit(&worker->turned_ms, uv_now(&worker->uv), memory_order_relaxed);
 }
 
@@ -160,6 +162,7 @@ static void run(void *argument)
 static void worker_free(struct worker *worker)
 {
     pool_deinit(worker);
+    table_deinit(&worker->route_gates);
     exchange_free_all(worker);
     client_free_all(worker);
     counts_deinit(&worker->counts);
@@ -187,9 +190,11 @@ enum result worker_start(const struct worker_options *options, struct worker **r
     blocks_init(&worker->blocks);
     table_init(&worker->endpoints);
     table_init(&worker->services);
+    table_init(&worker->route_gates);
     list_init(&worker->with_idle);
     list_init(&worker->unused);
     list_init(&worker->unused_services);
+    list_init(&worker->through_gates);
     list_init(&worker->acceptors);
     list_init(&worker->clients);
     request_id_start(worker);

@@ -5,6 +5,7 @@
  * is stored but not honoured yet is a warning. Routes: compile_route.c. */
 #include "node/snapshot/snapshot_private.h"
 
+#include "base/hash.h"
 #include "model/units.h"
 
 #include <stdarg.h>
@@ -104,6 +105,7 @@ static enum result compile_endpoint(struct compile *compile, struct slice servic
     ret_endpoint->host = arena_copy(arena, host);
     ret_endpoint->region = arena_copy(arena, spec->region);
     ret_endpoint->zone = arena_copy(arena, spec->zone);
+    ret_endpoint->id = hash_stable(ret_endpoint->key);
     ret_endpoint->weight = (unsigned)(spec->weight < 0 ? 0 : spec->weight);
     struct board_slot **place =
         arena_grow(arena, (void **)(void *)&snapshot->slots, &snapshot->slot_count,
@@ -117,6 +119,13 @@ static enum result compile_endpoint(struct compile *compile, struct slice servic
     }
     ret_endpoint->board = *place;
     return GW_OK;
+}
+
+struct bulkhead_limits compile_bulkhead(const struct bulkhead_spec *spec)
+{
+    return (struct bulkhead_limits){policy_ms((uint64_t)spec->in_flight),
+                                    policy_ms((uint64_t)spec->queue),
+                                    policy_ms(spec->wait_ms)};
 }
 
 static enum result compile_service(struct compile *compile, const struct resource *resource,
@@ -145,7 +154,20 @@ static enum result compile_service(struct compile *compile, const struct resourc
         .ewma_decay_ms = policy_ms(spec->ewma_decay_ms),
         .endpoint_in_flight = policy_ms((uint64_t)spec->pool.endpoint_in_flight),
         .pool_connections = policy_ms((uint64_t)spec->pool.connections),
+        .slow_for_ms = policy_ms(spec->slow_start.for_ms),
+        .slow_from = spec->slow_start.from,
+        .bulkhead = compile_bulkhead(&spec->bulkhead),
     };
+    if (spec->hash != NULL) {
+        ret_service->hash_by = (uint8_t)spec->hash->by;
+        ret_service->hash_name = arena_copy(arena, spec->hash->name);
+        ret_service->hash_bound = spec->hash->bounded_load;
+    }
+    if (spec->sticky != NULL) {
+        ret_service->sticky_cookie = arena_copy(arena, spec->sticky->cookie);
+        ret_service->sticky_ttl_s = spec->sticky->ttl_ms / 1000;
+        ret_service->sticky_secure = spec->sticky->secure;
+    }
     for (size_t i = 0; i < count; i++) {
         const struct endpoint_spec *endpoint = &spec->endpoints.items[i];
         endpoints[i].index = (uint32_t)i;
@@ -153,17 +175,17 @@ static enum result compile_service(struct compile *compile, const struct resourc
             compile_endpoint(compile, resource->name, endpoint, &endpoints[i], err);
         if (result != GW_OK)
             return result;
-        inputs[i] = (struct balance_input){endpoints[i].board, endpoints[i].weight,
-                                           locality_rank(compile, spec, endpoint)};
+        inputs[i] =
+            (struct balance_input){endpoints[i].board, endpoints[i].weight,
+                                   locality_rank(compile, spec, endpoint), endpoints[i].id};
     }
-    if (!balance_set_build(arena, inputs, (uint32_t)count, &ret_service->balance_set))
+    if (!balance_set_build(arena, inputs, (uint32_t)count, spec->balance == BALANCE_HASH,
+                           &ret_service->balance_set))
         return error_set(err, GW_NO_MEMORY, "compile service");
     if (spec->dns.count > 0)
         compile_warn(compile, "dns: names are not resolved yet");
     if (spec->tls != NULL)
         compile_warn(compile, "tls: upstreams are called in plain text");
-    if (spec->balance == BALANCE_HASH)
-        compile_warn(compile, "balance: hash draws at random");
     return GW_OK;
 }
 

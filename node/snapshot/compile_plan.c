@@ -49,8 +49,7 @@ static enum result plan_services(struct compile *compile, const struct route_spe
         splits[i].when_present =
             !field_is_set(part->when, 3) && part->when->exact.size == 0;
     }
-    if (spec->split_by != SPLIT_REQUEST)
-        compile_warn(compile, "splitBy: each request is drawn anew");
+    plan->split_by = (uint8_t)spec->split_by;
     return GW_OK;
 }
 
@@ -207,6 +206,7 @@ enum result compile_plan(struct compile *compile, const struct resource *resourc
     ret_plan->route = route->name;
     ret_plan->revision = compile->snapshot->revision;
     ret_plan->match_regex = route->pattern;
+    ret_plan->bulkhead = compile_bulkhead(&spec->bulkhead);
     warn_unbuilt(compile, spec);
     if (spec->redirect != NULL) {
         result = plan_redirect(compile, spec->redirect, ret_plan, err);

@@ -15,6 +15,7 @@
 #include "http/message.h"
 #include "model/catalog.h"
 #include "node/balance/balance.h"
+#include "node/balance/bulkhead.h"
 #include "node/board/board.h"
 #include "node/policy/policy.h"
 #include "node/snapshot/cidr_set.h"
@@ -32,6 +33,7 @@ struct target_endpoint {
     unsigned weight;          /* 0: no new requests */
     struct board_slot *board; /* borrowed from the snapshot's reference */
     uint32_t index;           /* within the service */
+    uint64_t id;              /* of the key, the same on every node */
 };
 
 struct target_service {
@@ -43,6 +45,14 @@ struct target_service {
     uint32_t retry_ratio_percent, retry_floor; /* retry budget */
     uint8_t balance;                           /* enum balance of the schema */
     struct balance_set balance_set;            /* for balance_pick; indices as endpoints */
+    uint8_t hash_by;                           /* enum hash_by; for hash */
+    struct slice hash_name;                    /* of the header or cookie */
+    uint32_t hash_bound;                       /* in 1/10,000 of the average load */
+    struct slice sticky_cookie;                /* its name; empty: none */
+    uint64_t sticky_ttl_s;                     /* 0: of the browser's session */
+    bool sticky_secure;
+    uint32_t slow_for_ms, slow_from; /* slow start; share in 1/10,000 */
+    struct bulkhead_limits bulkhead; /* of the node */
     uint32_t ewma_decay_ms;
     uint32_t endpoint_in_flight; /* per endpoint and node; 0: unlimited */
     uint32_t pool_connections;   /* per endpoint and node; 0: unlimited */
@@ -65,6 +75,8 @@ struct plan {
     enum plan_action action;
     const struct plan_split *splits; /* one, with weight 1, for `service` */
     uint32_t split_count, weight_total;
+    uint8_t split_by;                /* enum split_by of the schema */
+    struct bulkhead_limits bulkhead; /* of the node */
     /* rewrite */
     const struct template *rewrite_host;
     bool has_prefix_rewrite;

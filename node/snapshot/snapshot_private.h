@@ -61,6 +61,7 @@ void compile_warn(struct compile *compile, const char *format, ...)
 /* A pattern that the snapshot owns. */
 enum result compile_pattern(struct compile *compile, struct slice text,
                             const struct pattern **ret_pattern, struct error *err);
+struct bulkhead_limits compile_bulkhead(const struct bulkhead_spec *spec);
 /* By place in the catalog's lists. */
 enum result compile_services(struct compile *compile, struct error *err);
 enum result compile_listeners(struct compile *compile, struct error *err);

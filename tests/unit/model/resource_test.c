@@ -384,8 +384,8 @@ static void what_has_no_effect_yet_is_a_warning_once(void **state)
     problems_init(&problems);
     for (int i = 0; i < 1000; i++) {
         struct resource *resource =
-            decode_text(GW "kind: Service\nmetadata: {name: x}\nspec:\n  balance: hash\n  "
-                           "hash: {by: path}\n"
+            decode_text(GW "kind: Service\nmetadata: {name: x}\nspec:\n  protocol: h2\n  "
+                           "drain: 5s\n"
                            "  health: {path: /h}\n  connectTimeout: 1s\n",
                         &problems);
         assert_non_null(resource);
@@ -395,7 +395,7 @@ static void what_has_no_effect_yet_is_a_warning_once(void **state)
     assert_int_equal(problems.warnings, 3);
     assert_true(
         has_problem(&problems, "no_effect", "Service/x spec.health has no effect yet"));
-    assert_true(has_problem(&problems, "no_effect", "'hash' has no effect yet"));
+    assert_true(has_problem(&problems, "no_effect", "'h2' has no effect yet"));
     problems_deinit(&problems);
 }
 

@@ -251,6 +251,59 @@ static void services_carry_endpoints_slots_and_localities(void **state)
     assert_int_equal(balance_pick(&call), 2);
 }
 
+/* The endpoints that are asked one after another as the one before goes down. */
+static void assert_order(const struct catalog *catalog, const char *service,
+                         const char *wanted)
+{
+    struct board *board = board_new();
+    struct compile_options options = options_of(board);
+    struct snapshot *snapshot;
+    struct error err = ERROR_NONE;
+    struct rng rng;
+    char order[16] = "";
+    uint32_t index;
+
+    rng_init(&rng, 1);
+    assert_int_equal(snapshot_compile(catalog, &options, &snapshot, &err), GW_OK);
+    const struct target_service *target =
+        snapshot_service(snapshot, slice_from_string(service));
+    struct balance_call call = {.set = &target->balance_set, .rng = &rng};
+    while ((index = balance_pick(&call)) != BALANCE_NONE) {
+        order[strlen(order)] = target->endpoints[index].name.data[0];
+        board_slot_set(target->endpoints[index].board, BOARD_DOWN);
+    }
+    assert_string_equal(order, wanted);
+    snapshot_unref(snapshot);
+    board_free(board);
+}
+
+static void localities_are_zone_region_and_failover_list(void **state)
+{
+    (void)state;
+    struct catalog catalog;
+    static const char *const services[][3] = {
+        {"prefer", "", "zrua"}, /* eu fails over to us, then ap */
+        {"strict", "locality: strict, ", "zr"},
+        {"own", "failover: [ap, us], ", "zrau"},
+    };
+    char text[4096];
+    size_t size = (size_t)snprintf(text, sizeof text, "%s",
+                                   HEAD("Region", "eu") "{failover: [us, ap]}\n" HEAD(
+                                       "Region", "us") "{}\n" HEAD("Region", "ap") "{}\n");
+    for (unsigned i = 0; i < 3; i++)
+        size += (size_t)snprintf(
+            text + size, sizeof text - size,
+            "---\napiVersion: gw/v1\nkind: Service\nmetadata: {name: %s}\n"
+            "spec: {%sendpoints: [{name: a, address: \"h:1\", region: ap, zone: a},"
+            "{name: u, address: \"h:2\", region: us}, {name: r, address: \"h:3\", "
+            "region: eu, zone: b}, {name: z, address: \"h:4\", region: eu, zone: a}]}\n",
+            services[i][0], services[i][1]);
+    catalog_read(&catalog, slice_of(text, size));
+    for (unsigned i = 0; i < 3; i++)
+        assert_order(&catalog, services[i][0], services[i][2]);
+    catalog_deinit(&catalog);
+}
+
 static void listeners_are_those_of_this_node(void **state)
 {
     struct world *w = *state;
@@ -616,6 +669,7 @@ int main(void)
         TEST(calls_find_their_plans),
         TEST(policies_are_those_of_route_and_listener),
         TEST(services_carry_endpoints_slots_and_localities),
+        cmocka_unit_test(localities_are_zone_region_and_failover_list),
         TEST(listeners_are_those_of_this_node),
         TEST(templates_are_expanded),
         TEST(redirects_keep_what_they_do_not_change),
