@@ -87,7 +87,8 @@ static bool is_plain(struct slice path)
         return false;
     for (size_t i = 0; i < path.size; i++) {
         char c = path.data[i];
-        if (c == '%' || c == '\\' || c == '\0' || (before == '/' && (c == '/' || c == '.')))
+        if (c == '%' || c == '\\' || c == '\0' ||
+            (before == '/' && (c == '/' || c == '.' || c == ';')))
             return false;
         before = c;
     }
@@ -137,6 +138,15 @@ static bool decode_segment(struct slice path, size_t *at, char *out, size_t *ret
     return true;
 }
 
+/* Some upstreams cut parameters off first, and then see "..", "." or an empty
+ * segment, which they resolve or merge away. */
+static bool hides_a_segment(struct slice s)
+{
+    for (int dots = 0; dots < 2 && s.size > 0 && s.data[0] == '.'; dots++)
+        s = slice_from(s, 1);
+    return slice_starts_with(s, SLICE(";")) || slice_starts_with(s, SLICE("%3B"));
+}
+
 bool uri_path_normalise(struct slice path, char *out, struct slice *ret_path)
 {
     if (path.size == 0) {
@@ -170,8 +180,7 @@ bool uri_path_normalise(struct slice path, char *out, struct slice *ret_path)
             continue;
         }
         /* Some upstreams cut parameters off first and see ".." then. */
-        if (slice_starts_with(s, SLICE(".;")) || slice_starts_with(s, SLICE("..;")) ||
-            slice_starts_with(s, SLICE("..%3B")))
+        if (hides_a_segment(s))
             return false;
         size += segment;
         if (!last)

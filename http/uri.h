@@ -28,7 +28,9 @@ size_t uri_target_span(struct slice s);
  * encodings in upper case, merges "//", resolves "." and ".." (above the root:
  * the root), and makes an empty path "/". Decodes once only: %252e stays.
  * False (answer 400) for what upstreams read differently: a bad encoding, %00,
- * an encoded slash or backslash, a raw backslash, "..;", overlong UTF-8.
+ * an encoded slash or backslash, a raw backslash, overlong UTF-8, and a segment
+ * that is nothing but dots and parameters (";x", ".;", "..;x"). Other parameters
+ * are bytes like any.
  * `out` holds at least path.size bytes and may be path.data itself,
  * which is then spoilt where the path is refused. */
 bool uri_path_normalise(struct slice path, char *out, struct slice *ret_path);

@@ -17,7 +17,10 @@ static void fuzz_path(struct slice path)
         CHECK(slice_find(normal, SLICE("//")) == SIZE_MAX);
         CHECK(slice_find(normal, SLICE("/./")) == SIZE_MAX);
         CHECK(slice_find(normal, SLICE("/../")) == SIZE_MAX);
+        CHECK(slice_find(normal, SLICE("/;")) == SIZE_MAX);
+        CHECK(slice_find(normal, SLICE("/.;")) == SIZE_MAX);
         CHECK(slice_find(normal, SLICE("/..;")) == SIZE_MAX);
+        CHECK(slice_find(normal, SLICE("/..%3B")) == SIZE_MAX);
         CHECK(!slice_ends_with(normal, SLICE("/.")) &&
               !slice_ends_with(normal, SLICE("/..")));
         CHECK(memchr(normal.data, '\\', normal.size) == NULL);
