@@ -90,6 +90,11 @@ static enum state after_trailer(struct chunked *chunked, char c)
     }
 }
 
+static bool is_in_trailer(const struct chunked *chunked)
+{
+    return chunked->state >= TRAILER_START && chunked->state <= TRAILER_LF;
+}
+
 static enum state step(struct chunked *chunked, char c)
 {
     switch ((enum state)chunked->state) {
@@ -109,6 +114,20 @@ static enum state step(struct chunked *chunked, char c)
     default:
         return after_trailer(chunked, c);
     }
+}
+
+/* A run of trailer bytes, without the CR of the empty line at their end. */
+static struct slice trailer_run(struct chunked *chunked, struct slice *input)
+{
+    size_t used = 0, taken = 0;
+    while (used < input->size && is_in_trailer(chunked)) {
+        chunked->state = (uint8_t)step(chunked, input->data[used++]);
+        if (is_in_trailer(chunked))
+            taken = used;
+    }
+    struct slice run = slice_sub(*input, 0, taken);
+    *input = slice_from(*input, used);
+    return run;
 }
 
 enum chunked_result chunked_next(struct chunked *chunked, struct slice *input,
@@ -138,6 +157,13 @@ enum chunked_result chunked_next(struct chunked *chunked, struct slice *input,
                 chunked->state = DATA_CR;
             *ret_data = data;
             return CHUNKED_DATA;
+        }
+        if (chunked->gives_trailers && is_in_trailer(chunked)) {
+            struct slice run = trailer_run(chunked, input);
+            if (run.size == 0)
+                continue;
+            *ret_data = run;
+            return CHUNKED_TRAILER;
         }
         chunked->state = (uint8_t)step(chunked, *input->data);
         input->data++;

@@ -1,9 +1,10 @@
 /* The chunked transfer coding, RFC 9112 §7.1: decoder and framing.
  *
  * The decoder is a state machine over slices: it gives data in place, keeps no
- * bytes, and may be stopped and resumed at any byte. Extensions and trailers
- * are checked, counted and dropped: merged into a header they would be a way
- * past every check (RFC 9110 §6.5.1). One thread. */
+ * bytes, and may be stopped and resumed at any byte. Extensions are checked,
+ * counted and dropped. So are trailers, unless asked for, and then they are given
+ * apart: merged into a header they would be a way past every check (RFC 9110
+ * §6.5.1). One thread. */
 #ifndef GW_HTTP_CHUNKED_H
 #define GW_HTTP_CHUNKED_H
 
@@ -18,6 +19,8 @@
 enum chunked_result {
     CHUNKED_MORE,     /* all input is used up */
     CHUNKED_DATA,     /* *ret_data is the next piece of the body, not empty */
+    CHUNKED_TRAILER,  /* *ret_data is the next piece of the trailer lines, line ends
+                         included; only with gives_trailers */
     CHUNKED_DONE,     /* the body ended; what is left of the input is the next message */
     CHUNKED_BAD,      /* 400 (502 from an upstream); close */
     CHUNKED_TOO_LARGE /* extensions or trailers over a limit: 413 or 431; close */
@@ -25,6 +28,7 @@ enum chunked_result {
 
 struct chunked {
     uint8_t state;
+    bool gives_trailers;     /* to be set after chunked_init */
     uint8_t digits;          /* of the chunk size so far */
     uint16_t extension_line; /* bytes */
     uint32_t extensions;

@@ -260,7 +260,7 @@ static void mark_named(struct http_message *message, struct slice name)
 
 static enum h1_result read_connection(struct http_message *message)
 {
-    bool close = false, keep = false, upgrade = false;
+    bool close = false, keep = false, upgrade = false, te = false;
     unsigned count = 0;
     size_t i = message->first[HTTP_HEADER_CONNECTION];
 
@@ -277,11 +277,14 @@ static enum h1_result read_connection(struct http_message *message)
                 keep = true;
             else if (slice_equal_nocase(option, SLICE("upgrade")))
                 upgrade = true;
+            else if (slice_equal_nocase(option, SLICE("te")))
+                te = true;
             else
                 mark_named(message, option);
         }
     }
     message->keep_alive = !close && (message->minor == 1 || keep);
+    message->te_listed = te;
     message->upgrade =
         upgrade && message->minor == 1 && message->first[HTTP_HEADER_UPGRADE] != 0;
     return H1_DONE;
@@ -360,6 +363,23 @@ static enum h1_result read_target(struct http_message *message)
     return H1_DONE;
 }
 
+/* RFC 9110 §10.1.1: one is known. In HTTP/1.0 none is looked at. */
+static void read_expectations(struct http_message *message)
+{
+    for (size_t i = message->first[HTTP_HEADER_EXPECT] - 1u; i < message->header_count;
+         i++) {
+        if (message->headers[i].id != HTTP_HEADER_EXPECT)
+            continue;
+        struct slice list = message->headers[i].value, item;
+        while (fields_list_next(&list, &item)) {
+            if (slice_equal_nocase(item, SLICE("100-continue")))
+                message->expect_continue = true;
+            else
+                message->expect_unknown = true;
+        }
+    }
+}
+
 void h1_parse_init(struct h1_parse *parse, struct http_message *message,
                    struct http_header *headers, size_t capacity)
 {
@@ -388,9 +408,8 @@ enum h1_result h1_parse_request(struct h1_parse *parse, struct http_message *mes
         message->framing = HTTP_FRAMING_CHUNKED;
     else if (message->content_length > 0)
         message->framing = HTTP_FRAMING_LENGTH;
-    if (message->minor == 1)
-        message->expect_continue = slice_equal_nocase(
-            message_value(message, HTTP_HEADER_EXPECT), SLICE("100-continue"));
+    if (message->minor == 1 && message->first[HTTP_HEADER_EXPECT] != 0)
+        read_expectations(message);
     message->te_trailers =
         fields_list_has(message_value(message, HTTP_HEADER_TE), SLICE("trailers"));
     return H1_DONE;

@@ -102,6 +102,8 @@ enum http_header_id http_header_id_of(struct slice name)
     case 12:
         if (IS("content-type"))
             return HTTP_HEADER_CONTENT_TYPE;
+        if (IS("max-forwards"))
+            return HTTP_HEADER_MAX_FORWARDS;
         return IS("x-request-id") ? HTTP_HEADER_X_REQUEST_ID : HTTP_HEADER_OTHER;
     case 13:
         if (IS("authorization"))

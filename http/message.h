@@ -54,6 +54,7 @@ enum http_method {
     X(KEEP_ALIVE, "keep-alive")                   \
     X(LAST_MODIFIED, "last-modified")             \
     X(LOCATION, "location")                       \
+    X(MAX_FORWARDS, "max-forwards")               \
     X(ORIGIN, "origin")                           \
     X(PROXY_AUTHENTICATE, "proxy-authenticate")   \
     X(PROXY_AUTHORIZATION, "proxy-authorization") \
@@ -143,7 +144,10 @@ struct http_message {
     bool keep_alive; /* the sender means to go on after this message */
     bool upgrade;    /* "Connection: upgrade" and an Upgrade header, in HTTP/1.1 */
     bool expect_continue;
-    bool te_trailers; /* "TE: trailers" */
+    bool expect_unknown; /* an expectation other than that: 417, RFC 9110 §10.1.1 */
+    bool te_trailers;    /* "TE: trailers" */
+    bool te_listed;      /* by Connection; else it may come from behind a hop that knows
+                            nothing of it (RFC 9110 §10.1.4) */
     uint64_t content_length;
     size_t head_size; /* bytes of the head, its last CRLF included */
 };

@@ -157,6 +157,7 @@ static bool read_body(struct connection *connection)
             connection_refuse(connection, 431,
                               "chunk extensions or trailers are larger than the limit");
             return false;
+        case CHUNKED_TRAILER: /* not asked for */
         case CHUNKED_BAD:
             connection_refuse(connection, 400,
                               "the chunked coding of the body is malformed");

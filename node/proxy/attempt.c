@@ -10,6 +10,7 @@
 
 #include "node/proxy/forwarded.h"
 #include "node/proxy/gate.h"
+#include "node/proxy/interim.h"
 #include "node/proxy/pool.h"
 #include "node/proxy/relay.h"
 #include "node/proxy/resolve.h"
@@ -284,6 +285,7 @@ void attempt_start(struct exchange *exchange)
     exchange->attempt_ms = core_now_ms(exchange->worker);
     exchange->took_us = 0;
     exchange->anything_sent = false;
+    exchange->interim_count = 0;
     endpoint_live_begin(&endpoint->live);
 
     if (board_slot_is_hole(target->endpoints[index].board, exchange->attempt_ms)) {
@@ -482,6 +484,8 @@ static void answer_begin(struct exchange *exchange, const struct http_message *m
         }
     }
     exchange->reason = REASON_NONE;
+    if (exchange->expects) /* whether the body still comes, nobody can tell */
+        exchange->client->wants_close = true;
     exchange->answer_framing = message->framing;
     exchange->answer_left = message->content_length;
     exchange->upstream_keep_alive = message->keep_alive;
@@ -489,6 +493,8 @@ static void answer_begin(struct exchange *exchange, const struct http_message *m
     if (message->framing == HTTP_FRAMING_CHUNKED ||
         message->framing == HTTP_FRAMING_UNTIL_CLOSE) {
         chunked_init(&exchange->answer_chunked);
+        exchange->answer_chunked.gives_trailers =
+            exchange->minor >= 1 && exchange->wants_trailers;
         if (exchange->minor >= 1)
             exchange->client_chunked = true;
         else
@@ -555,7 +561,13 @@ void attempt_received(struct exchange *exchange, struct slice data)
             block_give(&worker->blocks, old);
             return;
         }
-        /* Interim (RFC 9110 §15.2): the client was told to go on by ourselves. */
+        enum interim_result interim = interim_relay(exchange, message);
+        if (interim != INTERIM_OK) {
+            block_give(&worker->blocks, old);
+            if (interim == INTERIM_TOO_MANY)
+                attempt_fail(exchange, OUTCOME_INVALID);
+            return;
+        }
         block_give(&worker->blocks, old);
         old = upstream->intake.bytes;
         upstream->intake.bytes = NULL;

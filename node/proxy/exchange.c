@@ -60,7 +60,9 @@ static void exchange_release(struct exchange *exchange)
     if (exchange->is_in_budget)
         retry_budget_leave(&exchange->service->live->budget);
     block_give(&worker->blocks, exchange->held);
-    exchange->held = NULL;
+    block_give(&worker->blocks, exchange->body_trailers);
+    block_give(&worker->blocks, exchange->answer_trailers);
+    exchange->held = exchange->body_trailers = exchange->answer_trailers = NULL;
     deadline_set(&exchange->deadline, UINT64_MAX);
     serving_unpin(exchange->serving);
     arena_reset(&exchange->arena);
@@ -190,7 +192,7 @@ static void on_deadline(struct deadline *deadline, uint64_t now_ms)
         return;
     /* Blocked: it is the upstream that does not take the body. */
     bool waits_for_client = !exchange->body_done && exchange->phase != PHASE_RELAY &&
-                            !exchange->client->is_blocked;
+                            !exchange->client->is_blocked && !exchange->expects;
     if (exchange->total_due_ms <= now_ms) {
         bool at_upstream = exchange->endpoint != NULL && !waits_for_client;
         enum reason reason = at_upstream ? REASON_UPSTREAM_TIMEOUT : REASON_REQUEST_TIMEOUT;
@@ -252,8 +254,10 @@ static bool begin_body(struct exchange *exchange, const struct http_message *mes
     exchange->body_left = message->content_length;
     exchange->body_done = message->framing == HTTP_FRAMING_NONE;
     exchange->held_is_all = true;
-    if (message->framing == HTTP_FRAMING_CHUNKED)
+    if (message->framing == HTTP_FRAMING_CHUNKED) {
         chunked_init(&exchange->body_chunked);
+        exchange->body_chunked.gives_trailers = true;
+    }
     if (message->framing == HTTP_FRAMING_LENGTH && message->content_length == 0)
         exchange->body_done = true;
     exchange->body_limit = exchange->plan != NULL && exchange->plan->body_bytes != GW_ABSENT
@@ -290,13 +294,6 @@ static bool write_head(struct exchange *exchange, const struct http_message *mes
     return exchange->head.data != NULL;
 }
 
-static void say_continue(struct client *client)
-{
-    static char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    uv_buf_t buf = uv_buf_init(text, sizeof text - 1);
-    client_send(client, &buf, 1); /* a failure shows again soon enough */
-}
-
 static void proxy(struct exchange *exchange, const struct http_message *message,
                   struct template_vars *vars, struct slice *rest)
 {
@@ -315,6 +312,10 @@ static void proxy(struct exchange *exchange, const struct http_message *message,
         refuse(exchange, REASON_OVERLOADED, 0, rest);
         return;
     }
+    /* It is the upstream that says 100, or answers at once (RFC 9110 §10.1.1). A client
+     * that has begun to send waits for nothing. */
+    exchange->expects = message->expect_continue && !exchange->body_done && rest->size == 0;
+    exchange->wants_trailers = message->te_trailers && message->te_listed;
     if (!write_head(exchange, message, vars)) {
         refuse(exchange, REASON_HEADER_TOO_LARGE, 0, rest);
         return;
@@ -327,13 +328,40 @@ static void proxy(struct exchange *exchange, const struct http_message *message,
     exchange->is_in_budget = true;
     exchange_touch(exchange);
     if (!exchange->body_done) {
-        if (message->expect_continue && rest->size == 0)
-            say_continue(exchange->client);
         exchange_body(exchange, rest);
         if (exchange->phase == PHASE_FREE || exchange->answer_started)
             return;
     }
     gate_enter(exchange);
+}
+
+/* "OPTIONS *" asks the server that it reaches; OPTIONS and TRACE may say how far
+ * they go (RFC 9110 §7.6.2, §9.3.7). */
+static bool goes_no_further(struct exchange *exchange, const struct http_message *message)
+{
+    uint64_t left;
+    if (exchange->method != HTTP_METHOD_OPTIONS && exchange->method != HTTP_METHOD_TRACE)
+        return false;
+    if (message->target_form == HTTP_TARGET_ASTERISK)
+        return true;
+    if (!slice_parse_u64(message_value(message, HTTP_HEADER_MAX_FORWARDS), &left))
+        return false;
+    exchange->has_forwards = left > 0;
+    exchange->forwards = left > UINT32_MAX ? UINT32_MAX : (uint32_t)left - 1;
+    return left == 0;
+}
+
+static void answer_here(struct exchange *exchange, struct slice *rest)
+{
+    uint32_t allowed = ~(1u << HTTP_METHOD_CONNECT | 1u << HTTP_METHOD_TRACE);
+    if (exchange->method == HTTP_METHOD_TRACE) { /* a reflection serves attackers only */
+        refuse(exchange, REASON_METHOD_NOT_ALLOWED, allowed, rest);
+        return;
+    }
+    exchange->body_discard = true;
+    if (!exchange->body_done)
+        relay_request(exchange, rest);
+    reply_options(exchange, allowed);
 }
 
 void exchange_begin(struct client *client, const struct http_message *message,
@@ -370,6 +398,14 @@ void exchange_begin(struct client *client, const struct http_message *message,
          !uri_path_normalise(path, room, &path))) {
         client->wants_close = true;
         refuse(exchange, REASON_BAD_REQUEST, 0, rest);
+        return;
+    }
+    if (message->expect_unknown) {
+        refuse(exchange, REASON_EXPECTATION, 0, rest);
+        return;
+    }
+    if (goes_no_further(exchange, message)) {
+        answer_here(exchange, rest);
         return;
     }
     struct route_query query = {
@@ -417,6 +453,8 @@ void exchange_begin(struct client *client, const struct http_message *message,
 void exchange_body(struct exchange *exchange, struct slice *data)
 {
     enum reason reason = REASON_BAD_REQUEST;
+    if (data->size > 0)
+        exchange->expects = false;
     switch (relay_request(exchange, data)) {
     case RELAY_OK:
         return;

@@ -60,9 +60,14 @@ struct exchange {
     bool body_discard;
     uint64_t body_left, body_size, body_limit;
     struct chunked body_chunked;
-    struct block *held; /* body as framed for the upstream: not sent yet, or kept */
-    bool held_is_all;   /* it is everything of the body so far: can be sent again */
-    bool keep_held;     /* worth keeping once sent */
+    struct block *held;  /* body as framed for the upstream: not sent yet, or kept */
+    bool held_is_all;    /* it is everything of the body so far: can be sent again */
+    bool keep_held;      /* worth keeping once sent */
+    bool expects;        /* the client waits for 100 before it sends its body */
+    bool wants_trailers; /* it said "TE: trailers" */
+    uint32_t forwards;   /* Max-Forwards of TRACE and OPTIONS, counted down */
+    bool has_forwards;
+    struct block *body_trailers, *answer_trailers; /* see trailers.h; owned */
 
     /* Attempts. */
     struct slice head; /* for the upstream; in the arena */
@@ -98,6 +103,7 @@ struct exchange {
     bool answer_started;    /* bytes went to the client */
     bool answer_done;       /* all of it came */
     bool client_chunked;
+    uint8_t interim_count; /* 1xx of this attempt */
     bool upstream_keep_alive;
     uint64_t answer_left, answer_size;
     struct chunked answer_chunked;

@@ -68,8 +68,7 @@ struct slice forwarded_scheme(const struct client *client,
     return SLICE("http");
 }
 
-/* "X_Forwarded_For" and its like. */
-static bool is_disguised(struct slice name)
+bool forwarded_is_disguised(struct slice name)
 {
     char lower[32];
     if (name.size > sizeof lower)
@@ -93,8 +92,11 @@ static bool is_forwarding(uint8_t id)
     }
 }
 
-static bool goes_upstream(const struct http_header *header, bool is_trusted)
+static bool goes_upstream(const struct http_header *header, bool is_trusted,
+                          const struct exchange *exchange)
 {
+    if (header->id == HTTP_HEADER_TRAILER)
+        return exchange->framing == HTTP_FRAMING_CHUNKED;
     if ((header->flags & HTTP_HEADER_HOP_BY_HOP) != 0)
         return false;
     switch (header->id) {
@@ -107,12 +109,15 @@ static bool goes_upstream(const struct http_header *header, bool is_trusted)
     case HTTP_HEADER_X_FORWARDED_PREFIX:
     case HTTP_HEADER_X_REAL_IP:
         return is_trusted;
+    case HTTP_HEADER_MAX_FORWARDS:
+        return !exchange->has_forwards;
     default:
         break;
     }
     if (is_forwarding(header->id))
         return false;
-    return (header->flags & HTTP_HEADER_UNDERSCORE) == 0 || !is_disguised(header->name);
+    return (header->flags & HTTP_HEADER_UNDERSCORE) == 0 ||
+           !forwarded_is_disguised(header->name);
 }
 
 static bool is_changed(const struct header_change *changes, uint32_t count,
@@ -195,7 +200,7 @@ void forwarded_request(struct h1_write *out, const struct exchange *exchange,
 
     for (size_t i = 0; i < message->header_count; i++) {
         const struct http_header *header = &message->headers[i];
-        if (!goes_upstream(header, is_trusted))
+        if (!goes_upstream(header, is_trusted, exchange))
             continue;
         if (plan->request_header_count > 0 &&
             is_changed(plan->request_headers, plan->request_header_count, header->name))
@@ -213,6 +218,12 @@ void forwarded_request(struct h1_write *out, const struct exchange *exchange,
             h1_write_header_checked(out, change->name,
                                     template_expand(change->value, vars, arena));
     }
+    if (exchange->has_forwards)
+        h1_write_header_u64(out, SLICE("max-forwards"), exchange->forwards);
+    if (exchange->expects)
+        h1_write_literal(out, "expect: 100-continue\r\n");
+    if (exchange->wants_trailers)
+        h1_write_literal(out, "te: trailers\r\nconnection: te\r\n");
     if (exchange->framing == HTTP_FRAMING_CHUNKED)
         h1_write_literal(out, "transfer-encoding: chunked\r\n");
     else if (exchange->framing == HTTP_FRAMING_LENGTH || message->has_length)
@@ -227,6 +238,27 @@ static bool answer_is_changed(const struct exchange *exchange, struct slice name
             slice_equal_nocase(exchange->changes[i].name, name))
             return true;
     return false;
+}
+
+bool forwarded_is_changed(const struct exchange *exchange, struct slice name,
+                          bool is_request)
+{
+    if (!is_request)
+        return answer_is_changed(exchange, name);
+    return is_changed(exchange->plan->request_headers, exchange->plan->request_header_count,
+                      name);
+}
+
+/* Of an answer. `Trailer` only announces; it goes where the trailers go. */
+static bool goes_downstream(const struct http_header *header,
+                            const struct exchange *exchange)
+{
+    if (header->id == HTTP_HEADER_TRAILER)
+        return exchange->client_chunked && exchange->wants_trailers;
+    return (header->flags & HTTP_HEADER_HOP_BY_HOP) == 0 &&
+           header->id != HTTP_HEADER_CONTENT_LENGTH &&
+           header->id != HTTP_HEADER_TRANSFER_ENCODING &&
+           header->id != HTTP_HEADER_X_REQUEST_ID;
 }
 
 static void write_framing(struct h1_write *out, const struct exchange *exchange,
@@ -246,10 +278,7 @@ void forwarded_answer(struct h1_write *out, struct exchange *exchange,
     h1_write_status_line(out, message->status, message->reason);
     for (size_t i = 0; i < message->header_count; i++) {
         const struct http_header *header = &message->headers[i];
-        if ((header->flags & HTTP_HEADER_HOP_BY_HOP) != 0 ||
-            header->id == HTTP_HEADER_CONTENT_LENGTH ||
-            header->id == HTTP_HEADER_TRANSFER_ENCODING ||
-            header->id == HTTP_HEADER_X_REQUEST_ID)
+        if (!goes_downstream(header, exchange))
             continue;
         if (exchange->change_count > 0 && answer_is_changed(exchange, header->name))
             continue;
@@ -269,5 +298,15 @@ void forwarded_answer(struct h1_write *out, struct exchange *exchange,
         h1_write_literal(out, "connection: close\r\n");
     else if (exchange->minor == 0)
         h1_write_literal(out, "connection: keep-alive\r\n");
+    h1_write_end(out);
+}
+
+void forwarded_interim(struct h1_write *out, const struct exchange *exchange,
+                       const struct http_message *message)
+{
+    h1_write_status_line(out, message->status, message->reason);
+    for (size_t i = 0; i < message->header_count; i++)
+        if (goes_downstream(&message->headers[i], exchange))
+            h1_write_header(out, message->headers[i].name, message->headers[i].value);
     h1_write_end(out);
 }

@@ -13,6 +13,11 @@ struct slice forwarded_client_ip(const struct client *client,
                                  const struct http_message *message);
 struct slice forwarded_scheme(const struct client *client,
                               const struct http_message *message);
+/* "X_Forwarded_For" and its like. */
+bool forwarded_is_disguised(struct slice name);
+/* Whether the configuration sets or removes the header, so that what came goes. */
+bool forwarded_is_changed(const struct exchange *exchange, struct slice name,
+                          bool is_request);
 /* The request's head for the upstream. Check out->failed. */
 void forwarded_request(struct h1_write *out, const struct exchange *exchange,
                        const struct http_message *message, struct slice target,
@@ -20,5 +25,9 @@ void forwarded_request(struct h1_write *out, const struct exchange *exchange,
 /* The answer's head for the client, by the exchange's framing. */
 void forwarded_answer(struct h1_write *out, struct exchange *exchange,
                       const struct http_message *message);
+
+/* The head of a 1xx for the client. */
+void forwarded_interim(struct h1_write *out, const struct exchange *exchange,
+                       const struct http_message *message);
 
 #endif

@@ -13,6 +13,7 @@
     X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "the route takes other methods")     \
     X(BODY_TOO_LARGE, 413, "body_too_large", "the request body is over the limit")        \
     X(TARGET_TOO_LONG, 414, "target_too_long", "the request target is over the limit")    \
+    X(EXPECTATION, 417, "bad_request", "the expectation is not known")                    \
     X(HEADER_TOO_LARGE, 431, "header_too_large", "the headers are over the limit")        \
     X(CLIENT_CLOSED, 499, "client_closed", "the client went away")                        \
     X(UPSTREAM_CONNECT, 502, "upstream_connect", "no connection to the upstream")         \

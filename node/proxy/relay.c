@@ -3,6 +3,8 @@
  * kept for another try, and what a socket did not take (flow.c). */
 #include "node/proxy/relay.h"
 
+#include "node/proxy/trailers.h"
+
 struct gather {
     uv_buf_t bufs[FLOW_BUFS];
     unsigned count;
@@ -39,7 +41,8 @@ static bool gather_has_room(const struct gather *gather)
     return gather->count + 3 <= FLOW_BUFS;
 }
 
-static void gather_end(struct gather *gather, bool is_chunked, bool is_done)
+/* `end`: of the body; empty while there is more. */
+static void gather_end(struct gather *gather, bool is_chunked, struct slice end)
 {
     if (!is_chunked)
         return;
@@ -47,8 +50,8 @@ static void gather_end(struct gather *gather, bool is_chunked, bool is_done)
         gather->bufs[gather->chunk_at].len = chunked_head(gather->bytes, gather->chunk);
         gather->bufs[gather->count++] = buf_of(CHUNKED_TAIL);
     }
-    if (is_done)
-        gather->bufs[gather->count++] = buf_of(CHUNKED_LAST);
+    if (end.size > 0)
+        gather->bufs[gather->count++] = buf_of(end);
 }
 
 /* ---- requests ---- */
@@ -64,6 +67,12 @@ static enum relay_result request_piece(struct exchange *exchange, struct slice *
             return RELAY_OK;
         case CHUNKED_DATA:
             break;
+        case CHUNKED_TRAILER:
+            if (!exchange->body_discard &&
+                !trailers_add(exchange, &exchange->body_trailers, *ret_piece))
+                return RELAY_TOO_LARGE;
+            *ret_piece = (struct slice){NULL, 0};
+            return RELAY_OK;
         case CHUNKED_DONE:
             exchange->body_done = true;
             return RELAY_OK;
@@ -81,7 +90,12 @@ static enum relay_result request_piece(struct exchange *exchange, struct slice *
         exchange->body_done = exchange->body_left == 0;
     }
     exchange->body_size += ret_piece->size;
-    if (exchange->body_limit > 0 && exchange->body_size > exchange->body_limit)
+    /* A chunk says its size before it comes; below 2^60, so the sum cannot wrap. */
+    if (exchange->body_limit > 0 &&
+        exchange->body_size + (exchange->framing == HTTP_FRAMING_CHUNKED
+                                   ? exchange->body_chunked.left
+                                   : 0) >
+            exchange->body_limit)
         return RELAY_TOO_LARGE;
     return RELAY_OK;
 }
@@ -96,7 +110,14 @@ static size_t held_limit(const struct exchange *exchange)
     return exchange->framing == HTTP_FRAMING_CHUNKED ? BLOCK_LARGE : EXCHANGE_HELD_BYTES;
 }
 
-/* What framing may add to a piece, and the end. */
+static struct slice request_end(struct exchange *exchange)
+{
+    return exchange->body_done ? trailers_end(exchange, &exchange->body_trailers, true)
+                               : (struct slice){NULL, 0};
+}
+
+/* What framing may add to a piece, and the end without trailers: a block has room
+ * to grow for those. */
 #define FRAMING_MAX (CHUNKED_HEAD_MAX + 2 + 5)
 
 static enum relay_result hold_request(struct exchange *exchange, struct slice *data)
@@ -121,7 +142,7 @@ static enum relay_result hold_request(struct exchange *exchange, struct slice *d
                 fits = hold(exchange, slice_of(chunk, chunked_head(piece.size, chunk))) &&
                        hold(exchange, piece) && hold(exchange, CHUNKED_TAIL);
             if (fits && exchange->body_done)
-                fits = hold(exchange, CHUNKED_LAST);
+                fits = hold(exchange, request_end(exchange));
             if (!fits)
                 return RELAY_BLOCKED; /* out of memory: the deadline ends it */
         } else if (!hold(exchange, piece)) {
@@ -172,7 +193,8 @@ static enum relay_result stream_request(struct exchange *exchange, struct slice 
             if (piece.size > 0)
                 gather_piece(&gather, piece);
         }
-        gather_end(&gather, is_chunked, exchange->body_done);
+        if (is_chunked)
+            gather_end(&gather, true, request_end(exchange));
         if (gather.bytes == 0 && !(is_chunked && exchange->body_done))
             continue;
         if (exchange->held_is_all)
@@ -235,6 +257,11 @@ static enum relay_result answer_piece(struct exchange *exchange, struct slice *d
         case CHUNKED_MORE:
         case CHUNKED_DATA:
             break;
+        case CHUNKED_TRAILER:
+            if (!trailers_add(exchange, &exchange->answer_trailers, *ret_piece))
+                return RELAY_BAD;
+            *ret_piece = (struct slice){NULL, 0};
+            break;
         case CHUNKED_DONE:
             exchange->answer_done = true;
             break;
@@ -270,7 +297,10 @@ enum relay_result relay_answer(struct exchange *exchange, struct slice head,
             if (piece.size > 0)
                 gather_piece(&gather, piece);
         } while (data->size > 0 && !exchange->answer_done && gather_has_room(&gather));
-        gather_end(&gather, is_chunked, exchange->answer_done);
+        gather_end(&gather, is_chunked,
+                   exchange->answer_done
+                       ? trailers_end(exchange, &exchange->answer_trailers, false)
+                       : (struct slice){NULL, 0});
         if (gather.chunk_at == 0 && gather.bytes == 0 &&
             !(is_chunked && exchange->answer_done))
             continue;

@@ -37,12 +37,15 @@ static void write_allowed(struct h1_write *out, uint32_t allowed)
     h1_write_literal(out, "\r\n");
 }
 
+#define NO_LENGTH SIZE_MAX /* RFC 9110 §8.6: 204 has none, and 304 not that of its page */
+
 /* What all of them have, up to the body. */
 static void write_common(struct h1_write *out, struct worker *worker,
                          struct slice request_id, size_t body_size, bool closes,
                          bool is_http10)
 {
-    h1_write_header_u64(out, SLICE("content-length"), body_size);
+    if (body_size != NO_LENGTH)
+        h1_write_header_u64(out, SLICE("content-length"), body_size);
     h1_write_date(out, &worker->date, core_wall_ms(worker));
     h1_write_header(out, SLICE("x-request-id"), request_id);
     if (closes)
@@ -107,6 +110,18 @@ void reply_problem(struct exchange *exchange, enum reason reason, uint32_t allow
     send_answer(exchange, &out);
 }
 
+void reply_options(struct exchange *exchange, uint32_t allowed)
+{
+    struct h1_write out;
+    exchange->status = 204;
+    h1_write_init(&out, exchange->worker->head, CORE_HEAD_BYTES);
+    h1_write_status_line(&out, 204, (struct slice){NULL, 0});
+    write_allowed(&out, allowed);
+    write_common(&out, exchange->worker, exchange->request_id, NO_LENGTH,
+                 exchange_closes(exchange) || !exchange->body_done, exchange->minor == 0);
+    send_answer(exchange, &out);
+}
+
 void reply_malformed(struct client *client, unsigned status, enum reason reason)
 {
     struct worker *worker = client->worker;
@@ -163,7 +178,7 @@ void reply_plan(struct exchange *exchange, const struct template_vars *vars)
         reply_problem(exchange, REASON_BAD_REQUEST, 0);
         return;
     }
-    write_common(&out, worker, exchange->request_id, has_body ? plan->body.size : 0,
+    write_common(&out, worker, exchange->request_id, has_body ? plan->body.size : NO_LENGTH,
                  exchange_closes(exchange) || !exchange->body_done, exchange->minor == 0);
     if (has_body && exchange->method != HTTP_METHOD_HEAD && plan->body.size > 0) {
         exchange->answer_size = plan->body.size;

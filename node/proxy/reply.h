@@ -7,6 +7,8 @@
 
 /* A problem document; `allowed`: bits of methods, for 405. Ends the exchange. */
 void reply_problem(struct exchange *exchange, enum reason reason, uint32_t allowed);
+/* To OPTIONS that goes no further: 204 with the methods. Ends the exchange. */
+void reply_options(struct exchange *exchange, uint32_t allowed);
 /* For a head that could not be parsed: there is no exchange. Sends and ends the
  * connection. */
 void reply_malformed(struct client *client, unsigned status, enum reason reason);

@@ -254,6 +254,12 @@ refused() { # NAME STATUS REASON BYTES
     same "$1: $2 $3, and the connection is closed" "0 $2 $3" "$closed $(head -n 1 out | cut -d' ' -f2) $(grep -ai '^gw-reason' out | tr -d '\r' | cut -d' ' -f2)"
 }
 refused "no host" 400 bad_request 'GET /plain HTTP/1.1\r\n\r\n'
+raw 'OPTIONS * HTTP/1.1\r\nhost: demo.example\r\nconnection: close\r\n\r\n'
+same "OPTIONS * is answered by the gateway" "204 GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS" "$(head -n 1 out | cut -d' ' -f2) $(grep -ai '^allow' out | tr -d '\r' | cut -d' ' -f2-)"
+raw 'POST /plain?echo=1 HTTP/1.1\r\nhost: demo.example\r\ncontent-length: 5\r\nexpect: tea\r\nconnection: close\r\n\r\nhello'
+same "an unknown expectation: 417" 417 "$(head -n 1 out | cut -d' ' -f2)"
+refused "CONNECT" 405 method_not_allowed 'CONNECT demo.example:80 HTTP/1.1\r\nhost: demo.example:80\r\n\r\n'
+refused "a segment of parameters alone" 400 bad_request 'GET /plain/;a/x HTTP/1.1\r\nhost: demo.example\r\n\r\n'
 refused "two hosts" 400 bad_request 'GET /plain HTTP/1.1\r\nhost: demo.example\r\nhost: a\r\n\r\n'
 refused "length and chunks" 400 bad_request 'POST /plain HTTP/1.1\r\nhost: demo.example\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'
 refused "two lengths" 400 bad_request 'POST /plain HTTP/1.1\r\nhost: demo.example\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!'

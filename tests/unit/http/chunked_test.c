@@ -125,6 +125,36 @@ static void bodies_get_the_answer_of_the_table_however_they_come(void **state)
     }
 }
 
+static void trailers_are_given_to_who_asks_for_them(void **state)
+{
+    static const char text[] = "1\r\nx\r\n0\r\nA: b\r\nC:\r\n\r\nGET /";
+    (void)state;
+    for (size_t step = 1; step <= sizeof text; step++) {
+        struct chunked chunked;
+        enum chunked_result result = CHUNKED_MORE;
+        char trailers[64];
+        size_t at = 0, size = 0;
+        chunked_init(&chunked);
+        chunked.gives_trailers = true;
+        while (result != CHUNKED_DONE) {
+            struct slice piece = slice_sub(slice_of(text, sizeof text - 1), at, step), data;
+            at += piece.size;
+            do {
+                result = chunked_next(&chunked, &piece, &data);
+                if (result != CHUNKED_TRAILER)
+                    continue;
+                assert_true(data.size > 0);
+                memcpy(trailers + size, data.data, data.size);
+                size += data.size;
+            } while (result == CHUNKED_DATA || result == CHUNKED_TRAILER);
+            at -= piece.size;
+            assert_true(result == CHUNKED_MORE || result == CHUNKED_DONE);
+        }
+        assert_true(slice_equal(slice_of(trailers, size), SLICE("A: b\r\nC:\r\n")));
+        assert_int_equal(at, sizeof text - 1 - 5);
+    }
+}
+
 static void extensions_and_trailers_are_bounded(void **state)
 {
     static char text[70000];
@@ -179,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_get_the_answer_of_the_table_however_they_come),
+        cmocka_unit_test(trailers_are_given_to_who_asks_for_them),
         cmocka_unit_test(extensions_and_trailers_are_bounded),
         cmocka_unit_test(an_error_stays_an_error),
         cmocka_unit_test(heads_that_are_written_are_read_back),

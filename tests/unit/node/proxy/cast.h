@@ -153,7 +153,7 @@ static bool origin_answer(struct origin *origin, int fd, const char *head, const
             left -= part;
         }
         if (!is_head)
-            write_text(fd, "0\r\nX-Trailer: dropped\r\n\r\n");
+            write_text(fd, "0\r\nX-Trailer: late\r\nSet-Cookie: a=b\r\n\r\n");
     } else if (strncmp(path, "/close/", 7) == 0) {
         write_text(fd, "HTTP/1.0 200 OK\r\n\r\n");
         write_filler(fd, number);
@@ -174,6 +174,10 @@ static bool origin_answer(struct origin *origin, int fd, const char *head, const
     } else if (strcmp(path, "/interim") == 0) {
         write_text(fd, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: "
                        "<a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    } else if (strcmp(path, "/hints") == 0) {
+        while (send(fd, "HTTP/1.1 103 Early Hints\r\n\r\n", 28, MSG_NOSIGNAL) > 0)
+            usleep(200);
+        return false;
     } else if (strncmp(path, "/status/", 8) == 0) {
         write_text(fd, "HTTP/1.1 %lu Because\r\n%s\r\n", number,
                    number == 204 ? "" : "Content-Length: 4\r\n");
@@ -257,7 +261,13 @@ static void origin_serve(struct origin *origin, int fd, char *buffer)
         size_t used = head_size + body_size;
         bool goes_on = true;
         origin->requests++;
-        if (strcmp(path, "/early") == 0) {
+        bool expects = strcasestr(head, "\r\nexpect: 100-continue\r\n") != NULL;
+        if (expects && strcmp(path, "/refuse") != 0)
+            write_text(fd, "HTTP/1.1 100 Continue\r\n\r\n");
+        if (expects && strcmp(path, "/refuse") == 0) {
+            write_text(fd, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
+            goes_on = false;
+        } else if (strcmp(path, "/early") == 0) {
             write_text(fd, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
             while (read(fd, buffer, 65536) > 0)
                 ;
@@ -276,7 +286,7 @@ static void origin_serve(struct origin *origin, int fd, char *buffer)
                     break;
                 size_t chunk = strtoul(buffer + at, NULL, 16);
                 at = (size_t)(line - buffer) + 2;
-                while (size < at + chunk + 2 && goes_on)
+                while (size < at + (chunk == 0 ? 0 : chunk + 2) && goes_on)
                     goes_on = origin_fill(fd, buffer, &size, ORIGIN_BUFFER);
                 if (!goes_on)
                     break;
@@ -286,6 +296,26 @@ static void origin_serve(struct origin *origin, int fd, char *buffer)
                 if (chunk == 0)
                     break;
             }
+            /* Trailers are passed over, or are the body's last bytes, behind a '+' each. */
+            at -= 2;
+            while (goes_on) {
+                char *line;
+                while ((line = at >= size
+                                   ? NULL
+                                   : memmem(buffer + at, size - at, "\r\n", 2)) == NULL &&
+                       goes_on)
+                    goes_on = origin_fill(fd, buffer, &size, ORIGIN_BUFFER);
+                if (!goes_on || line == buffer + at)
+                    break;
+                size_t line_size = (size_t)(line - buffer) - at;
+                if (strncmp(path, "/echo/trailers", 14) == 0) {
+                    body[filled++] = '+';
+                    memmove(body + filled, buffer + at, line_size);
+                    filled += line_size;
+                }
+                at += line_size + 2;
+            }
+            at += 2;
             body_size = filled;
             used = at;
         } else {
@@ -361,7 +391,7 @@ static void *origin_run(void *argument)
     }
 }
 
-static void origin_start(struct origin *origin, const char *name)
+static void UNUSED origin_start(struct origin *origin, const char *name)
 {
     struct error err;
     memset(origin, 0, sizeof *origin);
@@ -382,7 +412,7 @@ static void origin_start(struct origin *origin, const char *name)
         assert_true(condition);                                       \
     } while (0)
 
-static void origin_stop(struct origin *origin)
+static void UNUSED origin_stop(struct origin *origin)
 {
     shutdown(origin->listen_fd, SHUT_RDWR);
     pthread_join(origin->thread, NULL);
@@ -552,6 +582,7 @@ struct answer {
     char *body; /* owned; NUL-terminated */
     size_t body_size;
     bool is_torn; /* ended before its body did */
+    char trailers[1024];
 };
 
 static int dial(uint16_t port)
@@ -647,15 +678,32 @@ static void read_chunks(struct visitor *visitor, struct answer *answer)
             }
         size_t size = strtoul(visitor->buffer, NULL, 16);
         visitor_drop(visitor, (size_t)(end - visitor->buffer) + 2);
-        while (visitor->size < size + 2)
+        while (size > 0 && visitor->size < size + 2)
             if (!visitor_fill(visitor)) {
                 answer->is_torn = true;
                 return;
             }
-        answer_append(answer, visitor->buffer, size);
-        visitor_drop(visitor, size + 2);
-        if (size == 0)
-            return;
+        if (size > 0) {
+            answer_append(answer, visitor->buffer, size);
+            visitor_drop(visitor, size + 2);
+            continue;
+        }
+        /* Trailers, up to the empty line. */
+        while ((end = visitor->size < 2 ? NULL
+                                        : memmem(visitor->buffer, visitor->size, "\r\n",
+                                                 2)) != visitor->buffer) {
+            if (end == NULL) {
+                if (!visitor_fill(visitor)) {
+                    answer->is_torn = true;
+                    return;
+                }
+                continue;
+            }
+            strncat(answer->trailers, visitor->buffer, (size_t)(end - visitor->buffer) + 2);
+            visitor_drop(visitor, (size_t)(end - visitor->buffer) + 2);
+        }
+        visitor_drop(visitor, 2);
+        return;
     }
 }
 

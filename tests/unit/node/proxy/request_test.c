@@ -205,10 +205,6 @@ static void bodies_of_both_framings_pass(void **state)
     assert_int_equal(answer.body_size, 70000);
     assert_non_null(header_of(&answer, "transfer-encoding"));
     answer_free(&answer);
-    ask(gateway.port, GET("/interim"), &answer);
-    assert_int_equal(answer.status, 200);
-    assert_string_equal(answer.body, "ok");
-    answer_free(&answer);
     ask(gateway.port, GET("/drip"), &answer);
     assert_string_equal(answer.body, "drip");
     answer_free(&answer);
