@@ -1,10 +1,10 @@
 #!/bin/bash
 # run.sh: the benchmarks, by workload; `./run bench` calls it.
 #
-#     GW_BIN=DIR tests/bench/run.sh [W1|consensus|consensus-PART|visible|visible-MS…]
+#     GW_BIN=DIR tests/bench/run.sh [W1|consensus|consensus-PART|visible|visible-MS|restart|restart-ROUTES…]
 #
 # W1 to W11 start one node with one worker (gwd of GW_BIN, a cluster of one) and hand it
-# to the workload's script; `consensus` and `visible` start three nodes (see the scripts of those names).
+# to the workload's script; `consensus` and `visible` start three nodes, `restart` one (see the scripts of those names).
 # Workloads that have no script yet are named and skipped. Ends with lines `RATIO WORKLOAD PEER X.XX`: ours divided by theirs.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -70,6 +70,8 @@ for workload in "$@"; do
     consensus-*) "$here/consensus.sh" "${workload#consensus-}" || status=1 ;;
     visible) "$here/visible.sh" || status=1 ;;
     visible-*) "$here/visible.sh" "${workload#visible-}" || status=1 ;;
+    restart) "$here/restart.sh" || status=1 ;;
+    restart-*) "$here/restart.sh" "${workload#restart-}" || status=1 ;;
     W[2-9] | W1[01] | W5r | W8t) echo "$workload: not built yet, skipped" ;;
     *)
         echo "bench: unknown workload '$workload'" >&2
