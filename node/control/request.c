@@ -1,20 +1,12 @@
-/* A request goes on by continuation: each wait keeps the function to run next.
- * What another node forwarded is answered here or not at all ("not the leader",
- * status 0 on the wire), so no request ever goes round. */
+/* A request from its birth to its answer, of which there is one; what it waits for in
+ * between is request_leader.c's. */
 #include "node/control/request.h"
 
-#include "base/instant.h"
-#include "base/plant.h"
-#include "model/units.h"
-#include "model/wire.h"
-#include "node/control/quarantine.h"
+#include "node/control/request_inner.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define PAUSE_MS       60
-#define HEAD_FIELD_MAX 4096
 
 /* ---- birth and death ---- */
 
@@ -41,7 +33,7 @@ static void timer_closed(uv_handle_t *handle)
     free(handle);
 }
 
-static void request_free(struct request *request)
+void request_free(struct request *request)
 {
     struct control *control = request->control;
 
@@ -115,54 +107,6 @@ struct request *request_from_call(struct control *control, struct http_call *cal
     return request;
 }
 
-/* ---- the wire form ---- */
-
-void request_encode(const struct request *request, struct buffer *out)
-{
-    buffer_append_byte(out, 'H');
-    pack_array(out, 9);
-    pack_text(out, request->method);
-    pack_text(out, request->path);
-    pack_text(out, request->query);
-    pack_text(out, request->if_match);
-    pack_text(out, request->if_none_match);
-    pack_text(out, request->idempotency_key);
-    pack_text(out, request->content_type);
-    pack_text(out, request->actor);
-    pack_bytes(out, request->body);
-}
-
-static bool request_decode(struct request *request, struct slice payload)
-{
-    struct slice *const fields[] = {
-        &request->method,       &request->path,          &request->query,
-        &request->if_match,     &request->if_none_match, &request->idempotency_key,
-        &request->content_type, &request->actor,         &request->body};
-    struct wire wire;
-    size_t count;
-
-    wire_init(&wire, slice_from(payload, 1));
-    if (!wire_read_array(&wire, &count) || count < 9)
-        return false;
-    for (size_t i = 0; i < 9; i++) {
-        if (!wire_read_string(&wire, fields[i]) ||
-            (i < 8 && fields[i]->size > HEAD_FIELD_MAX))
-            return false;
-    }
-    return request->body.size <= CONTROL_BODY_MAX;
-}
-
-static void encode_answer(struct buffer *out, unsigned status, const char *etag,
-                          uint64_t revision, struct slice laggards, struct slice body)
-{
-    pack_array(out, 5);
-    pack_u64(out, status);
-    pack_text(out, slice_from_string(etag));
-    pack_u64(out, revision);
-    pack_bytes(out, body);
-    pack_text(out, laggards);
-}
-
 struct request *request_from_forwarded(struct control *control,
                                        struct member_forwarded *forwarded)
 {
@@ -222,8 +166,8 @@ uint64_t request_left_ms(const struct request *request)
 
 /* ---- answering ---- */
 
-static void reply_typed(struct request *request, unsigned status, const char *type,
-                        struct slice body)
+void request_reply_typed(struct request *request, unsigned status, const char *type,
+                         struct slice body)
 {
     struct control *control = request->control;
     uint64_t revision = request->revision != 0     ? request->revision
@@ -233,7 +177,8 @@ static void reply_typed(struct request *request, unsigned status, const char *ty
     if (request->forwarded != NULL) {
         struct buffer answer;
         buffer_init(&answer, 0);
-        encode_answer(&answer, status, request->etag, revision, request->laggards, body);
+        request_answer_encode(&answer, status, request->etag, revision, request->laggards,
+                              body);
         control_answer(control, request->forwarded, buffer_slice(&answer));
         buffer_deinit(&answer);
         request_free(request);
@@ -271,7 +216,7 @@ static void reply_typed(struct request *request, unsigned status, const char *ty
 
 void request_reply(struct request *request, unsigned status, struct slice body)
 {
-    reply_typed(request, status, "application/json", body);
+    request_reply_typed(request, status, "application/json", body);
 }
 
 struct http_call *request_detach(struct request *request)
@@ -297,7 +242,7 @@ void request_fail_error(struct request *request, const struct error *err)
     buffer_init(&body, 0);
     unsigned status = problem_write(&body, err, &extra);
     request->etag[0] = '\0';
-    reply_typed(request, status, "application/problem+json", buffer_slice(&body));
+    request_reply_typed(request, status, "application/problem+json", buffer_slice(&body));
     buffer_deinit(&body);
 }
 
@@ -393,51 +338,6 @@ void request_fail_no_quorum(struct request *request)
     buffer_deinit(&text);
 }
 
-/* ---- waiting and going elsewhere ---- */
-
-static void not_leader(struct request *request)
-{
-    struct buffer answer;
-
-    buffer_init(&answer, 64);
-    encode_answer(&answer, 0, "", 0, (struct slice){0}, (struct slice){0});
-    control_answer(request->control, request->forwarded, buffer_slice(&answer));
-    buffer_deinit(&answer);
-    request_free(request);
-}
-
-static void pause_over(uv_timer_t *timer)
-{
-    struct request *request = timer->data;
-    request_at_leader(request, request->next);
-}
-
-void request_try_again(struct request *request, request_fn next)
-{
-    if (request->forwarded != NULL) {
-        not_leader(request);
-        return;
-    }
-    request->next = next;
-    if (control_now_ms(request->control) + PAUSE_MS >= request->deadline_ms ||
-        ++request->tries > REQUEST_TRIES * 8) {
-        request_fail_no_quorum(request);
-        return;
-    }
-    if (request->timer == NULL) {
-        request->timer = calloc(1, sizeof *request->timer);
-        if (request->timer == NULL ||
-            uv_timer_init(request->control->loop, request->timer)) {
-            free(request->timer);
-            request->timer = NULL;
-            request_fail(request, GW_NO_MEMORY, "wait for the leader");
-            return;
-        }
-        request->timer->data = request;
-    }
-    uv_timer_start(request->timer, pause_over, PAUSE_MS, 0);
-}
-
 void request_fail_call(struct request *request, const struct control_call *call)
 {
     struct command_detail detail;
@@ -480,174 +380,4 @@ void request_changed(struct control_call *call)
     else
         request_fail_call(request, call);
     control_call_free(call);
-}
-
-/* What the leader answered becomes our answer. */
-static void take_answer(struct request *request, struct slice payload)
-{
-    struct wire wire;
-    size_t count;
-    uint64_t status, revision;
-    struct slice etag, body;
-
-    wire_init(&wire, payload);
-    if (!wire_read_array(&wire, &count) || count < 4 || !wire_read_u64(&wire, &status) ||
-        !wire_read_string(&wire, &etag) || !wire_read_u64(&wire, &revision) ||
-        !wire_read_string(&wire, &body) ||
-        (count > 4 && !wire_read_string(&wire, &request->laggards)) ||
-        (status != 0 && (status < 200 || status > 599))) {
-        request_fail(request, GW_UNKNOWN_OUTCOME,
-                     "the leader's answer does not decode; the change may have been made");
-        return;
-    }
-    if (status == 0) {
-        request_try_again(request, request->next);
-        return;
-    }
-    snprintf(request->etag, sizeof request->etag, "%.*s", SLICE_ARG(etag));
-    request->revision = revision;
-    reply_typed(request, (unsigned)status,
-                status >= 400 ? "application/problem+json" : "application/json", body);
-}
-
-static void forward_came(struct control_call *call)
-{
-    struct request *request = call->owner;
-
-    switch (call->member.result) {
-    case GW_OK:
-        take_answer(request, buffer_slice(&call->member.reply));
-        break;
-    case GW_AGAIN:
-        request->next(request); /* this node leads by now */
-        break;
-    case GW_UNKNOWN_OUTCOME:
-    case GW_TIMEOUT:
-        request_fail(request, GW_UNKNOWN_OUTCOME,
-                     "the leader took the request and has not answered; it may have been "
-                     "done: repeat it with the same Idempotency-Key");
-        break;
-    case GW_TOO_LARGE:
-    case GW_LIMIT:
-        request_fail(request, call->member.result, "forward the request to the leader: %s",
-                     result_text(call->member.result));
-        break;
-    default:
-        request_fail_no_quorum(request);
-    }
-    control_call_free(call);
-}
-
-void request_at_leader(struct request *request, request_fn next)
-{
-    struct control *control = request->control;
-
-    request->next = next;
-    if (control_is_leader(control)) {
-        next(request);
-        return;
-    }
-    if (request->forwarded != NULL) {
-        not_leader(request);
-        return;
-    }
-    if (control->is_halted) { /* its links are closed: there is no way to the leader */
-        request_fail_no_quorum(request);
-        return;
-    }
-    struct buffer payload;
-    uint64_t left_ms = request_left_ms(request) + request->wait_ms;
-    if (request->body.size > CONTROL_LARGE_BODY && control_leader(control) != 0)
-        left_ms = CONTROL_LONG_WAIT_MS + request->wait_ms;
-    buffer_init(&payload, 0);
-    request_encode(request, &payload);
-    control->forwards_total++;
-    if (payload.failed || !control_call(control, MEMBER_FORWARD, buffer_slice(&payload), 0,
-                                        left_ms, forward_came, request))
-        request_fail(request, GW_NO_MEMORY, "forward the request to the leader");
-    buffer_deinit(&payload);
-}
-
-static bool has_index(const struct control *control, uint64_t index)
-{
-    return control->visible != NULL && control->visible_index >= index &&
-           control->visible->catalog.revision >= control->visible_revision;
-}
-
-static void wait_for(struct request *request, uint64_t index)
-{
-    if (has_index(request->control, index)) {
-        request->next(request);
-        return;
-    }
-    request->wait_index = index;
-    list_append(&request->control->waiting, &request->lag_link);
-}
-
-void request_visible(struct control *control)
-{
-    struct list_link ready;
-
-    list_init(&ready);
-    list_each (&control->waiting, link) {
-        struct request *request = container_of(link, struct request, lag_link);
-        if (has_index(control, request->wait_index)) {
-            list_remove(link);
-            list_append(&ready, link);
-        }
-    }
-    struct list_link *link;
-    while ((link = list_take_first(&ready)) != NULL) {
-        struct request *request = container_of(link, struct request, lag_link);
-        request->next(request);
-    }
-}
-
-static void ask_index(struct request *request, bool here);
-
-static void index_came(struct control_call *call)
-{
-    struct request *request = call->owner;
-    uint64_t index = call->member.index;
-    enum result result = call->member.result;
-
-    if (result == GW_OK && call->member.type == MEMBER_FORWARD) {
-        struct wire wire;
-        size_t count;
-        uint64_t word;
-        wire_init(&wire, buffer_slice(&call->member.reply));
-        if (!wire_read_array(&wire, &count) || count < 2 || !wire_read_u64(&wire, &word) ||
-            !wire_read_u64(&wire, &index))
-            result = GW_MALFORMED;
-        else
-            result = word < GW_RESULT_COUNT ? (enum result)word : GW_FAILED;
-    }
-    control_call_free(call);
-    if (result == GW_OK) {
-        wait_for(request, index);
-    } else if ((result == GW_NOT_LEADER || result == GW_AGAIN) &&
-               request->tries++ < REQUEST_TRIES) {
-        /* The view is older than what the member knows: go by its word. */
-        ask_index(request, result == GW_AGAIN);
-    } else {
-        request_fail_no_quorum(request);
-    }
-}
-
-static void ask_index(struct request *request, bool here)
-{
-    if (!control_call(request->control, here ? MEMBER_BARRIER : MEMBER_FORWARD, SLICE("B"),
-                      0, request_left_ms(request), index_came, request))
-        request_fail(request, GW_NO_MEMORY, "ask the leader");
-}
-
-void request_linearize(struct request *request, request_fn next)
-{
-    request->next = next;
-    if (request->is_stale || GW_PLANTED("local-read"))
-        next(request);
-    else if (request->control->is_halted)
-        request_fail_no_quorum(request);
-    else if (quarantine_admits(request))
-        ask_index(request, control_is_leader(request->control));
 }

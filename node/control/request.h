@@ -108,7 +108,5 @@ void request_try_again(struct request *request, request_fn next);
 
 /* For catalog_source.c: more is visible. */
 void request_visible(struct control *control);
-/* The wire form of a request between nodes, and of an answer. */
-void request_encode(const struct request *request, struct buffer *out);
 
 #endif

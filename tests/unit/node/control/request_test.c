@@ -1,5 +1,5 @@
 /* Requests on their way between nodes: there and back, and garbage. */
-#include "node/control/request.h"
+#include "node/control/request_inner.h"
 
 #include "base/rng.h"
 
