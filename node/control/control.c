@@ -1,18 +1,15 @@
-/* The loop: news from the member in, status out, and the beginning and end of it
- * all. The order of the start is the promise of static stability: the last
+/* The loop: its turns, and the beginning and end of it all. What comes from the member is
+ * news.c's. The order of the start is the promise of static stability: the last
  * configuration is served before anything is said to a peer. */
 #include "base/instant.h"
 #include "base/log.h"
-#include "model/wire.h"
 #include "node/control/authority.h"
-#include "node/control/catalog_source.h"
 #include "node/control/faults.h"
 #include "node/control/keyring.h"
 #include "node/control/quarantine.h"
 #include "node/control/request.h"
 #include "node/control/schedule.h"
 #include "node/control/upkeep.h"
-#include "raft/session.h"
 #include "store/meta.h"
 
 #include <signal.h>
@@ -124,132 +121,6 @@ void control_worker_drained(struct control *control, unsigned worker)
         drain_finish(control);
 }
 
-/* ---- news ---- */
-
-static void take_visible(struct control *control, uint64_t index, uint64_t revision)
-{
-    struct nodes nodes;
-
-    if (index > control->visible_index)
-        control->visible_index = index;
-    if (revision > control->visible_revision)
-        control->visible_revision = revision;
-
-    enum result result = nodes_read(control->env, &nodes);
-    if (result != GW_OK) {
-        log_event(LOG_ERROR, "control", "node records unreadable",
-                  LOG_STR("why", result_text(result)));
-    } else {
-        bool changed = nodes.count != control->nodes.count ||
-                       nodes.format != control->nodes.format ||
-                       memcmp(nodes.items, control->nodes.items,
-                              nodes.count * sizeof *nodes.items) != 0;
-        bool was_witness = publish_is_witness(control);
-        control->nodes = nodes;
-        if (changed) {
-            char region[64], zone[64];
-            memcpy(region, control->region, sizeof region);
-            memcpy(zone, control->zone, sizeof zone);
-            if (control->member != NULL)
-                nodes_tell(&nodes, control->member);
-            control_place(control);
-            if (strcmp(region, control->region) != 0 || strcmp(zone, control->zone) != 0 ||
-                was_witness != publish_is_witness(control))
-                publish_again(control);
-            /* A change of this node's role may have crossed with one of its addresses. */
-            control->has_told_record = false;
-            self_notice_removal(control);
-        }
-        if (nodes.state.revision > control->visible_revision)
-            control->visible_revision = nodes.state.revision;
-        if (nodes.state.applied > control->visible_index)
-            control->visible_index = nodes.state.applied;
-    }
-    faults_follow(control, false);
-    catalog_source_refresh(control);
-    watch_visible(control);
-}
-
-static void take_halt(struct control *control, enum result cause)
-{
-    control->is_halted = true;
-    log_event(LOG_ERROR, "control", "member halted",
-              LOG_STR("effect",
-                      cause == GW_DISK_LOW
-                          ? "traffic is served from memory; make room on the disk, and the "
-                            "member comes back by itself"
-                          : "traffic is served from memory; see the log above, mend "
-                            "the disk, restart"));
-    if (control->options.exit_on_disk_error)
-        control_end(control, GW_IO, "the log cannot be written (onDiskError: exit)");
-}
-
-static void take_view(struct control *control, struct member_view *view)
-{
-    if (view->life != control->disk.life) {
-        member_view_free(view);
-        return;
-    }
-    struct member_view *old = control->view;
-    bool was_leader = control_is_leader(control);
-    uint64_t old_leader = control_leader(control);
-
-    control->view = view;
-    bool is_leader = control_is_leader(control);
-    if (old_leader != control_leader(control)) {
-        const struct node_entry *leader =
-            nodes_by_id(&control->nodes, view->replica.leader);
-        log_event(
-            LOG_INFO, "control", view->replica.leader == 0 ? "no leader" : "leader known",
-            LOG_U64("term", view->replica.term), LOG_U64("leader", view->replica.leader),
-            LOG_STR("name", leader == NULL ? "" : leader->name));
-    }
-    if (was_leader && (!is_leader || view->replica.term != control->proposer_term))
-        proposer_lost(&control->proposer);
-    if (is_leader)
-        control->proposer_term = view->replica.term;
-    if (is_leader && !was_leader)
-        catalog_source_refresh(control); /* the index that checks want */
-    if (view->replica.state == REPLICA_HALTED && !control->is_halted)
-        take_halt(control, view->halt_cause);
-    member_view_free(old);
-    /* The view may be newer than the last news of what is visible. */
-    if (view->replica.visible > control->visible_index ||
-        view->replica.revision > control->visible_revision)
-        take_visible(control, view->replica.visible, view->replica.revision);
-    self_tell_record(control);
-    laggards_check(control);
-}
-
-static void deliver(struct mail *mail, void *owner)
-{
-    struct control *control = owner;
-    struct member_mail *head = container_of(mail, struct member_mail, mail);
-
-    switch (head->type) {
-    case MEMBER_MAIL_CALL: {
-        struct member_call *call = container_of(head, struct member_call, head);
-        if (!proposer_called(&control->proposer, call)) {
-            struct control_call *ours = container_of(call, struct control_call, member);
-            ours->done(ours);
-        }
-        return;
-    }
-    case MEMBER_MAIL_VIEW:
-        take_view(control, container_of(head, struct member_view, head));
-        return;
-    case MEMBER_MAIL_FORWARDED:
-        forward_arrived(control, container_of(head, struct member_forwarded, head));
-        return;
-    case MEMBER_MAIL_VISIBLE: {
-        struct member_visible *visible = container_of(head, struct member_visible, head);
-        take_visible(control, visible->index, visible->revision);
-        free(visible);
-        return;
-    }
-    }
-}
-
 /* ---- housekeeping ---- */
 
 static void expire_waits(struct control *control)
@@ -298,83 +169,6 @@ static void on_tick(uv_timer_t *timer)
 
 /* ---- the beginning ---- */
 
-/* An idle handle keeps the loop from waiting, so the next turn is at once. */
-static void on_idle(uv_idle_t *idle)
-{
-    struct control *control = idle->data;
-
-    uv_idle_stop(idle);
-    proposer_turn(&control->proposer);
-}
-
-static void hook_soon(void *owner)
-{
-    struct control *control = owner;
-
-    if (!control->is_ending)
-        uv_idle_start(&control->proposing, on_idle);
-}
-
-static void hook_post(void *owner, struct member_call *call)
-{
-    struct control *control = owner;
-
-    if (control->member != NULL) {
-        if (!quarantine_refuses(control, call) && !disk_refuses(control, call))
-            member_post(control->member, call);
-        return;
-    }
-    call->result = GW_CLOSED;
-    mailbox_post(&control->mailbox, &call->head.mail);
-}
-
-static struct edition *hook_visible(void *owner)
-{
-    struct control *control = owner;
-    return control->visible;
-}
-
-static void hook_regions(void *owner, struct write *write)
-{
-    struct control *control = owner;
-    write->region_count =
-        nodes_regions(&control->nodes, &write->arena, write->regions, WRITE_REGIONS_MAX);
-    write->format = control->nodes.format;
-    write->cluster_name =
-        arena_copy(&write->arena, slice_from_string(control->nodes.cluster_name));
-}
-
-static uint64_t hook_wall_ms(void *owner)
-{
-    (void)owner;
-    return instant_wall_ms();
-}
-
-/* Pool. */
-static bool hook_session_answer(void *owner, struct write *write)
-{
-    struct control *control = owner;
-    struct store_answer answer = {0};
-    enum session_verdict verdict = SESSION_RUN;
-    struct record_state state;
-    struct txn *txn;
-
-    if (env_begin_read(control->env, &txn) != GW_OK)
-        return false;
-    if (record_state_get(txn, &state) != GW_OK ||
-        session_check(txn, slice_of(write->client, sizeof write->client), 1, state.now_ms,
-                      &verdict, &answer) != GW_OK)
-        verdict = SESSION_RUN;
-    txn_abort(txn);
-    if (verdict != SESSION_REPEAT)
-        return false;
-    write->result = answer.result;
-    write->revision = answer.revision;
-    buffer_append_slice(&write->detail, answer.detail);
-    free((void *)(uintptr_t)answer.detail.data);
-    return true;
-}
-
 static enum result check_cluster(struct control *control, struct error *err)
 {
     struct txn *txn;
@@ -405,7 +199,7 @@ static enum result open_handles(struct control *control, struct error *err)
 {
     uv_loop_t *loop = control->loop;
 
-    if (mailbox_open(&control->mailbox, loop, deliver, control, err) != GW_OK ||
+    if (mailbox_open(&control->mailbox, loop, news_deliver, control, err) != GW_OK ||
         publish_open(control, err) != GW_OK)
         return err->code;
     uv_timer_init(loop, &control->second);
@@ -459,16 +253,7 @@ enum result control_open(uv_loop_t *loop, const struct control_options *options,
     list_init(&control->requests);
     list_init(&control->backup_streams);
     watches_init(&control->watches);
-    const struct proposer_hooks hooks = {.owner = control,
-                                         .loop = loop,
-                                         .mailbox = &control->mailbox,
-                                         .soon = hook_soon,
-                                         .post = hook_post,
-                                         .visible = hook_visible,
-                                         .regions = hook_regions,
-                                         .wall_ms = hook_wall_ms,
-                                         .session_answer = hook_session_answer};
-    proposer_init(&control->proposer, &hooks);
+    hooks_init(control);
     control->board = board_new();
     if (control->board == NULL)
         error_set(err, GW_NO_MEMORY, "open control");

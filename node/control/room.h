@@ -157,6 +157,11 @@ void control_end(struct control *control, enum result result, const char *why);
 /* `region` is to be found in the node's own settings, else its record. */
 void control_place(struct control *control);
 
+/* news.c: what came from the member; owner: the control. */
+void news_deliver(struct mail *mail, void *owner);
+/* hooks.c: makes the proposer. */
+void hooks_init(struct control *control);
+
 /* drain.c */
 void drain_finish(struct control *control); /* all workers have drained */
 void drain_on_signal(uv_signal_t *handle, int number);
