@@ -2,6 +2,7 @@
 #include "raft/system.h"
 
 #include "raft/gone.h"
+#include "raft/refusal.h"
 
 #include <stdio.h>
 
@@ -40,14 +41,6 @@ bool system_encode(struct buffer *out, const struct command_header *header,
     return !out->failed;
 }
 
-static enum result refuse(struct command_call *call, enum result why, const char *text)
-{
-    call->answer->result = why;
-    command_detail_pack(call->detail,
-                        &(struct command_detail){.text = slice_from_string(text)});
-    return GW_OK;
-}
-
 static bool read_items(struct slice body, struct system_item *items, uint32_t *ret_count)
 {
     struct unpack in = unpack_init(body);
@@ -79,7 +72,7 @@ enum result system_apply(struct command_call *call)
     char text[160];
 
     if (!read_items(call->body, items, &count))
-        return refuse(call, GW_MALFORMED, "the command does not decode");
+        return command_malformed(call);
     for (uint32_t i = 0; i < count; i++) {
         struct record record = {0};
         result = record_get(call->txn, items[i].key, &record);
@@ -89,7 +82,7 @@ enum result system_apply(struct command_call *call)
             snprintf(
                 text, sizeof text, "the cluster's record '%.*s' was changed: try again",
                 (int)(items[i].key.size < 64 ? items[i].key.size : 64), items[i].key.data);
-            return refuse(call, GW_CONFLICT, text);
+            return command_refuse(call, GW_CONFLICT, "%s", text);
         }
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -120,7 +113,7 @@ enum result format_apply(struct command_call *call)
     unpack_array(&in, 1);
     uint64_t format = unpack_u64(&in);
     if (!unpack_done(&in))
-        return refuse(call, GW_MALFORMED, "the command does not decode");
+        return command_malformed(call);
     /* The leader has asked everybody. Whoever cannot follow halts rather than diverges. */
     if (format > format_spoken)
         return GW_DAMAGED;
