@@ -4,7 +4,7 @@
  * configuration by index, records, history, sessions. One thread writes (the
  * store thread); any thread reads, by read transactions shorter than 100 ms
  * (MDB_NOTLS). The simulator links a crashable env in memory in this one's
- * place, so nothing outside env.c names LMDB.
+ * place, so nothing outside env*.c names LMDB.
  *
  * Opened with MDB_NOMETASYNC: a commit writes data, fdatasyncs, then writes the
  * meta page unsynced. So transaction N is durable once commit N+1 or env_sync

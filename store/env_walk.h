@@ -1,4 +1,4 @@
-/* The start-up walk over an LMDB file, in a child process. Private to env.c. */
+/* The start-up walk over an LMDB file, in a child process. Private to env*.c. */
 #ifndef GW_STORE_ENV_WALK_H
 #define GW_STORE_ENV_WALK_H
 
