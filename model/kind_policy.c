@@ -91,15 +91,17 @@ static const struct field headers_fields[] = {
 SCHEMA(headers_schema, struct headers_policy, "headers", .fields = headers_fields);
 
 static const struct field cors_fields[] = {
-    LIST(STRING, 1, struct cors_policy, origins, "origins", .required = true,
+    LIST(STRING, 1, struct cors_policy, origins, "origins", .required = true, HONOURED,
          .help = "\"*\" only without credentials."),
     LIST(METHOD, 2, struct cors_policy, methods, "methods", .initial = "[GET, HEAD, POST]",
-         .help = "Allowed."),
-    LIST(HEADER, 3, struct cors_policy, headers, "headers", .help = "Allowed in requests."),
-    LIST(HEADER, 4, struct cors_policy, expose, "expose", .help = "Shown to scripts."),
-    BOOL(5, struct cors_policy, credentials, "credentials", .initial = "false",
+         HONOURED, .help = "Allowed."),
+    LIST(HEADER, 3, struct cors_policy, headers, "headers", HONOURED,
+         .help = "Allowed in requests."),
+    LIST(HEADER, 4, struct cors_policy, expose, "expose", HONOURED,
+         .help = "Shown to scripts."),
+    BOOL(5, struct cors_policy, credentials, "credentials", .initial = "false", HONOURED,
          .help = "Cookies are sent."),
-    DURATION(6, struct cors_policy, max_age_ms, "maxAge", .initial = "10m",
+    DURATION(6, struct cors_policy, max_age_ms, "maxAge", .initial = "10m", HONOURED,
              .help = "A preflight is remembered."),
     END,
 };
@@ -234,7 +236,8 @@ static const struct field fields[] = {
             .help = "Changes of headers. Stacks."),
     SIZE(7, struct policy_spec, body_bytes, "bodyBytes", HONOURED,
          .help = "Overrides the Listener's; 0B unlimited."),
-    SECTION(8, struct policy_spec, cors, "cors", cors_schema, .help = "Other origins."),
+    SECTION(8, struct policy_spec, cors, "cors", cors_schema, HONOURED,
+            .help = "Other origins."),
     SECTION(9, struct policy_spec, compress, "compress", compress_schema,
             .help = "Of responses."),
     SECTION(10, struct policy_spec, auth, "auth", policy_auth_schema,

@@ -176,17 +176,18 @@ SCHEMA(rewrite_schema, struct rewrite_spec, "rewrite", .fields = rewrite_fields,
        .check = check_rewrite);
 
 static const struct field mirror_fields[] = {
-    REF(1, struct mirror_spec, service, "service", KIND_SERVICE, .required = true,
+    REF(1, struct mirror_spec, service, "service", KIND_SERVICE, .required = true, HONOURED,
         .help = "Its answers are dropped; never retried."),
     SHARE(2, struct mirror_spec, share, "share", .initial = "100%", .min = 0, .max = 10000,
-          .help = "Of requests."),
+          HONOURED, .help = "Of requests."),
     END,
 };
 SCHEMA(mirror_schema, struct mirror_spec, "mirror", .fields = mirror_fields);
 
 static const struct field fallback_fields[] = {
-    REF(1, struct fallback_spec, service, "service", KIND_SERVICE, .help = "This,"),
-    SECTION(2, struct fallback_spec, respond, "respond", fallback_respond_schema,
+    REF(1, struct fallback_spec, service, "service", KIND_SERVICE, HONOURED,
+        .help = "This,"),
+    SECTION(2, struct fallback_spec, respond, "respond", fallback_respond_schema, HONOURED,
             .help = "or this."),
     END,
 };
@@ -194,11 +195,12 @@ SCHEMA(fallback_schema, struct fallback_spec, "fallback", .fields = fallback_fie
        .one_of = true);
 
 static const struct field maintenance_fields[] = {
-    BOOL(1, struct maintenance_spec, enabled, "enabled", .initial = "false",
+    BOOL(1, struct maintenance_spec, enabled, "enabled", .initial = "false", HONOURED,
          .help = "Answers 503."),
     DURATION(2, struct maintenance_spec, retry_after_ms, "retryAfter", .initial = "60s",
-             .help = "Told to clients."),
-    LIST(CIDR, 3, struct maintenance_spec, allow, "allow", .help = "Pass all the same."),
+             HONOURED, .help = "Told to clients."),
+    LIST(CIDR, 3, struct maintenance_spec, allow, "allow", HONOURED,
+         .help = "Pass all the same."),
     END,
 };
 SCHEMA(maintenance_schema, struct maintenance_spec, "maintenance",
@@ -233,10 +235,11 @@ static const struct field fields[] = {
            .help = "Keeps a caller on one side; cookie gw-split."),
     SECTION(8, struct route_spec, rewrite, "rewrite", rewrite_schema, HONOURED,
             .help = "Of host and path, before the service."),
-    SECTION(9, struct route_spec, mirror, "mirror", mirror_schema, .help = "A copy."),
-    SECTION(10, struct route_spec, fallback, "fallback", fallback_schema,
+    SECTION(9, struct route_spec, mirror, "mirror", mirror_schema, HONOURED,
+            .help = "A copy."),
+    SECTION(10, struct route_spec, fallback, "fallback", fallback_schema, HONOURED,
             .help = "When breaker, panic or region leave nothing."),
-    SECTION(11, struct route_spec, maintenance, "maintenance", maintenance_schema,
+    SECTION(11, struct route_spec, maintenance, "maintenance", maintenance_schema, HONOURED,
             .help = "Closed for work."),
     LIST(TOKEN, 12, struct route_spec, upgrades, "upgrades", .initial = "[websocket]",
          .help = "Upgrade tokens let through."),

@@ -38,6 +38,18 @@ static inline bool retry_plan_has_status(const struct retry_plan *retry, unsigne
     return status < 640 && (retry->status_bits[status / 64] >> status % 64 & 1) != 0;
 }
 
+struct cors_plan {
+    const struct slice *origins;
+    uint32_t origin_count;
+    bool any_origin; /* then without credentials */
+    bool credentials;
+    struct slice methods, headers, expose; /* header values; empty: none */
+    struct slice max_age;                  /* in seconds */
+};
+
+/* What Access-Control-Allow-Origin says to this origin; data NULL: it may not. */
+struct slice cors_allowed(const struct cors_plan *cors, struct slice origin);
+
 struct policy_set {
     uint32_t timeout_ms; /* 0: none */
     uint32_t idle_ms;
@@ -45,6 +57,7 @@ struct policy_set {
     struct retry_plan retry;
     const struct header_change *request_headers, *response_headers;
     uint32_t request_header_count, response_header_count;
+    const struct cors_plan *cors; /* NULL: none */
 };
 
 struct policy_compile {
@@ -80,6 +93,6 @@ static inline uint32_t policy_ms(uint64_t ms)
     return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
-extern const struct policy_type policy_headers, policy_limits, policy_retry;
+extern const struct policy_type policy_cors, policy_headers, policy_limits, policy_retry;
 
 #endif

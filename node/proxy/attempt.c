@@ -8,6 +8,7 @@
  * beside the plan and the budget, if repeating is safe. */
 #include "node/proxy/attempt.h"
 
+#include "node/proxy/fallback.h"
 #include "node/proxy/forwarded.h"
 #include "node/proxy/gate.h"
 #include "node/proxy/interim.h"
@@ -270,6 +271,8 @@ void attempt_start(struct exchange *exchange)
     uint32_t index = pick(exchange, at_us);
     if (index == BALANCE_NONE) {
         bool is_full = balance_available(&target->balance_set) > 0;
+        if (!is_full && fallback_take(exchange, REASON_NO_ENDPOINT))
+            return;
         exchange_fail(exchange, exchange->reason != REASON_NONE
                                     ? (enum reason)exchange->reason
                                 : is_full ? REASON_OVERLOADED

@@ -16,6 +16,7 @@
 
 struct client;
 struct exchange;
+struct mirror;
 struct serving;
 struct upstream;
 
@@ -66,6 +67,8 @@ struct worker {
     unsigned client_count, exchange_count;
     struct client *free_clients;
     struct exchange *free_exchanges;
+    struct mirror *free_mirrors;
+    struct list_link mirrors; /* copies under way */
     struct upstream *free_upstreams;
     uint64_t allocated; /* objects made by malloc so far: stands still once warm */
     struct wheel_timer sweep;

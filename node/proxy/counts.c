@@ -231,6 +231,22 @@ void counts_retry(struct counts *counts, struct service_counts *service, struct 
     metric_add(service->retries[result], 1);
 }
 
+void counts_mirror_dropped(struct counts *counts, struct service_counts *service,
+                           struct slice name)
+{
+    if (service->mirrors_dropped == NULL) {
+        struct buffer labels;
+        buffer_init(&labels, 0);
+        metric_label(&labels, "service", name);
+        service->mirrors_dropped = metrics_counter(
+            counts->metrics, "gw_mirrors_dropped_total",
+            "Copies of requests not sent: too large, or no place, endpoint or connection.",
+            labels_of(&labels), counts->shard);
+        buffer_deinit(&labels);
+    }
+    metric_add(service->mirrors_dropped, 1);
+}
+
 struct metric_cell *counts_connections(struct counts *counts, struct slice listener)
 {
     struct buffer labels;

@@ -50,6 +50,7 @@ enum retry_result { RETRY_SENT, RETRY_OVER_BUDGET, RETRY_STALE, RETRY_RESULT_COU
 struct service_counts {
     struct metric_histogram *duration;
     struct metric_cell *retries[RETRY_RESULT_COUNT];
+    struct metric_cell *mirrors_dropped;
 };
 
 struct counts {
@@ -78,6 +79,8 @@ void counts_upstream_duration(struct counts *counts, struct service_counts *serv
                               struct slice name, uint64_t duration_us);
 void counts_retry(struct counts *counts, struct service_counts *service, struct slice name,
                   enum retry_result result);
+void counts_mirror_dropped(struct counts *counts, struct service_counts *service,
+                           struct slice name);
 struct metric_cell *counts_connections(struct counts *counts, struct slice listener);
 
 #endif

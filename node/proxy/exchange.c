@@ -8,8 +8,11 @@
 
 #include "http/uri.h"
 #include "node/proxy/attempt.h"
+#include "node/proxy/cors.h"
+#include "node/proxy/fallback.h"
 #include "node/proxy/forwarded.h"
 #include "node/proxy/gate.h"
+#include "node/proxy/mirror.h"
 #include "node/proxy/relay.h"
 #include "node/proxy/reply.h"
 #include "node/proxy/request_id.h"
@@ -54,6 +57,7 @@ static struct exchange *exchange_take(struct client *client)
 static void exchange_release(struct exchange *exchange)
 {
     struct worker *worker = exchange->worker;
+    mirror_drop(exchange);
     gate_leave(exchange);
     if (exchange->is_retrying)
         retry_budget_give(&exchange->service->live->budget);
@@ -219,13 +223,14 @@ static void on_deadline(struct deadline *deadline, uint64_t now_ms)
 
 /* ---- the beginning ---- */
 
-static bool expand_changes(struct exchange *exchange, const struct template_vars *vars)
+static bool expand_changes(struct exchange *exchange, const struct template_vars *vars,
+                           bool is_preflight)
 {
     const struct plan *plan = exchange->plan;
-    if (plan->response_header_count == 0)
+    uint32_t most = plan->response_header_count + (plan->cors == NULL ? 0 : CORS_CHANGES);
+    if (most == 0)
         return true;
-    exchange->changes = arena_alloc(&exchange->arena, plan->response_header_count *
-                                                          sizeof *exchange->changes);
+    exchange->changes = arena_alloc(&exchange->arena, most * sizeof *exchange->changes);
     if (exchange->changes == NULL)
         return false;
     for (uint32_t i = 0; i < plan->response_header_count; i++) {
@@ -243,6 +248,7 @@ static bool expand_changes(struct exchange *exchange, const struct template_vars
             to->value = SLICE("");
     }
     exchange->change_count = plan->response_header_count;
+    cors_add(exchange, vars->query->message, is_preflight);
     return true;
 }
 
@@ -277,6 +283,15 @@ static void refuse(struct exchange *exchange, enum reason reason, uint32_t allow
     reply_problem(exchange, reason, allowed);
 }
 
+static bool is_in_maintenance(struct exchange *exchange, struct slice client_ip)
+{
+    const struct plan_maintenance *maintenance = exchange->plan->maintenance;
+    if (maintenance == NULL || cidr_set_has_text(maintenance->allow, client_ip))
+        return false;
+    exchange->retry_after_s = maintenance->retry_after_s;
+    return true;
+}
+
 static bool write_head(struct exchange *exchange, const struct http_message *message,
                        struct template_vars *vars)
 {
@@ -308,7 +323,7 @@ static void proxy(struct exchange *exchange, const struct http_message *message,
     exchange->service = &exchange->serving->services[target->number];
     vars->service = target->name;
     affinity_read(exchange, vars->query, vars->client_ip);
-    if (!expand_changes(exchange, vars)) {
+    if (!expand_changes(exchange, vars, false) || !fallback_prepare(exchange, vars)) {
         refuse(exchange, REASON_OVERLOADED, 0, rest);
         return;
     }
@@ -327,6 +342,7 @@ static void proxy(struct exchange *exchange, const struct http_message *message,
     retry_budget_enter(&exchange->service->live->budget);
     exchange->is_in_budget = true;
     exchange_touch(exchange);
+    mirror_begin(exchange);
     if (!exchange->body_done) {
         exchange_body(exchange, rest);
         if (exchange->phase == PHASE_FREE || exchange->answer_started)
@@ -416,7 +432,10 @@ void exchange_begin(struct client *client, const struct http_message *message,
         .message = message,
     };
     uint32_t allowed = 0;
-    exchange->plan = snapshot_plan(exchange->serving->snapshot, &query, &allowed);
+    const struct plan *preflight = cors_preflight_plan(exchange, &query);
+    exchange->plan = preflight != NULL
+                         ? preflight
+                         : snapshot_plan(exchange->serving->snapshot, &query, &allowed);
     exchange->route = serving_route(exchange->serving, exchange->plan);
     if (exchange->plan == NULL) {
         refuse(exchange, allowed != 0 ? REASON_METHOD_NOT_ALLOWED : REASON_NO_ROUTE,
@@ -436,18 +455,26 @@ void exchange_begin(struct client *client, const struct http_message *message,
         .client_ip = forwarded_client_ip(client, message),
         .scheme = forwarded_scheme(client, message),
     };
-    if (exchange->plan->action == PLAN_PROXY) {
+    bool is_closed = preflight == NULL && is_in_maintenance(exchange, vars.client_ip);
+    if (exchange->plan->action == PLAN_PROXY && preflight == NULL && !is_closed) {
         proxy(exchange, message, &vars, rest);
         return;
     }
-    if (!expand_changes(exchange, &vars)) {
+    if (!expand_changes(exchange, &vars, preflight != NULL)) {
         refuse(exchange, REASON_OVERLOADED, 0, rest);
+        return;
+    }
+    if (is_closed) {
+        refuse(exchange, REASON_MAINTENANCE, 0, rest);
         return;
     }
     exchange->body_discard = true;
     if (!exchange->body_done)
         relay_request(exchange, rest);
-    reply_plan(exchange, &vars);
+    if (preflight != NULL)
+        cors_answer(exchange);
+    else
+        reply_plan(exchange, &vars);
 }
 
 void exchange_body(struct exchange *exchange, struct slice *data)

@@ -77,8 +77,13 @@ struct exchange {
     uint8_t gate_count;                 /* passed, or none there */
     struct gate *waits_at;
     struct list_link in_queue; /* of that gate, or of those that may go on */
+    struct mirror *mirror;     /* a copy not sent yet; owned (mirror.c) */
     struct exchange_change *changes;
     uint32_t change_count;
+    const struct plan *reply;         /* whose answer reply_plan gives; NULL: the plan's */
+    const struct slice *reply_values; /* of its headers, made early */
+    uint64_t retry_after_s;           /* told with a problem; 0: not */
+    bool is_fallback;                 /* the route's fallback has been used */
     uint32_t tried[BALANCE_TRIED_MAX];
     uint32_t tried_count;
     uint32_t endpoint_index;

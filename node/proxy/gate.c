@@ -12,16 +12,19 @@ void gate_init(struct gate *gate)
     list_init(&gate->waiting);
 }
 
-/* This worker's part of the limits of the nth gate. */
-static struct bulkhead_limits limits_of(const struct exchange *exchange, unsigned nth)
+static struct bulkhead_limits part_of(const struct worker *worker,
+                                      struct bulkhead_limits limits)
 {
-    const struct worker *worker = exchange->worker;
-    struct bulkhead_limits limits =
-        nth == 0 ? exchange->plan->bulkhead : exchange->service->target->bulkhead;
-
     limits.in_flight = (uint32_t)worker_share(worker, limits.in_flight);
     limits.queue = (uint32_t)worker_share(worker, limits.queue);
     return limits;
+}
+
+/* This worker's part of the limits of the nth gate. */
+static struct bulkhead_limits limits_of(const struct exchange *exchange, unsigned nth)
+{
+    return part_of(exchange->worker, nth == 0 ? exchange->plan->bulkhead
+                                              : exchange->service->target->bulkhead);
 }
 
 static struct gate *gate_of(const struct exchange *exchange, unsigned nth)
@@ -77,19 +80,44 @@ static void advance(struct worker *worker, struct gate *gate)
     }
 }
 
+void gate_give(struct worker *worker, struct gate *gate)
+{
+    if (gate == NULL)
+        return;
+    bulkhead_leave(&gate->bulkhead);
+    advance(worker, gate);
+}
+
+bool gate_try(struct worker *worker, const struct serving_service *service,
+              struct gate **ret_gate)
+{
+    struct bulkhead_limits limits = part_of(worker, service->target->bulkhead);
+    struct gate *gate = &service->live->gate;
+
+    *ret_gate = NULL;
+    limits.queue = 0;
+    if (limits.in_flight == 0)
+        return true;
+    if (bulkhead_enter(&gate->bulkhead, &limits) != BULKHEAD_ENTERED)
+        return false;
+    *ret_gate = gate;
+    return true;
+}
+
+void gate_leave_service(struct exchange *exchange)
+{
+    while (exchange->gate_count > 1)
+        gate_give(exchange->worker, exchange->gates[--exchange->gate_count]);
+}
+
 void gate_leave(struct exchange *exchange)
 {
     list_remove(&exchange->in_queue);
     if (exchange->waits_at != NULL)
         bulkhead_give_up(&exchange->waits_at->bulkhead);
     exchange->waits_at = NULL;
-    while (exchange->gate_count > 0) {
-        struct gate *gate = exchange->gates[--exchange->gate_count];
-        if (gate == NULL)
-            continue;
-        bulkhead_leave(&gate->bulkhead);
-        advance(exchange->worker, gate);
-    }
+    while (exchange->gate_count > 0)
+        gate_give(exchange->worker, exchange->gates[--exchange->gate_count]);
 }
 
 void gate_run(struct worker *worker)

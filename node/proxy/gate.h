@@ -10,6 +10,7 @@
 #include "node/balance/bulkhead.h"
 
 struct exchange;
+struct serving_service;
 struct worker;
 
 struct gate {
@@ -25,6 +26,13 @@ void gate_due(struct exchange *exchange);
 /* The exchange is over: gives its places back, or leaves the line. Those who may go on
  * then do so with gate_run, not in here. */
 void gate_leave(struct exchange *exchange);
+/* Gives back the service's alone: another one takes its place. */
+void gate_leave_service(struct exchange *exchange);
+/* A place of the service's for what is no exchange and does not wait: false when there
+ * is none; *ret_gate is to be given back, NULL where there is no limit. */
+bool gate_try(struct worker *worker, const struct serving_service *service,
+              struct gate **ret_gate);
+void gate_give(struct worker *worker, struct gate *gate);
 /* Once per turn of the loop. */
 void gate_run(struct worker *worker);
 

@@ -3,6 +3,7 @@
 #include "node/proxy/pool.h"
 
 #include "node/proxy/attempt.h"
+#include "node/proxy/mirror.h"
 #include "node/proxy/resolve.h"
 
 #include <assert.h>
@@ -118,7 +119,11 @@ static struct upstream *upstream_of(struct flow *flow)
 static void on_read(struct flow *flow, struct slice data, int error)
 {
     struct upstream *upstream = upstream_of(flow);
-    if (upstream->exchange == NULL)
+    if (upstream->mirror != NULL && error != 0)
+        mirror_ended(upstream->mirror, error);
+    else if (upstream->mirror != NULL)
+        mirror_received(upstream->mirror, data);
+    else if (upstream->exchange == NULL)
         pool_close(upstream);
     else if (error != 0)
         attempt_ended(upstream->exchange, error);
@@ -129,6 +134,8 @@ static void on_read(struct flow *flow, struct slice data, int error)
 static void on_drained(struct flow *flow, int error)
 {
     struct upstream *upstream = upstream_of(flow);
+    if (upstream->mirror != NULL)
+        return; /* a failure shows again when it is read */
     if (upstream->exchange == NULL)
         pool_close(upstream);
     else
@@ -141,7 +148,9 @@ static void on_connected(struct flow *flow, int error)
     if (error == 0 && !flow_read(flow))
         error = UV_ENOMEM;
     upstream->is_connected = error == 0;
-    if (upstream->exchange == NULL)
+    if (upstream->mirror != NULL)
+        mirror_connected(upstream->mirror, error);
+    else if (upstream->exchange == NULL)
         pool_close(upstream);
     else
         attempt_connected(upstream->exchange, error);
@@ -231,6 +240,7 @@ void pool_close(struct upstream *upstream)
     upstream->endpoint->open_count--;
     upstream->endpoint = NULL;
     upstream->exchange = NULL;
+    upstream->mirror = NULL;
     intake_reset(&upstream->intake, &upstream->worker->blocks);
     flow_close(&upstream->flow);
 }

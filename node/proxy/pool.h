@@ -14,6 +14,7 @@
 #include "node/proxy/flow.h"
 #include "node/proxy/gate.h"
 
+struct mirror;
 struct resolver;
 
 struct endpoint {
@@ -47,7 +48,8 @@ struct upstream {
     struct flow flow; /* first */
     struct worker *worker;
     struct endpoint *endpoint; /* NULL once closed */
-    struct exchange *exchange; /* whose attempt it carries; NULL: idle */
+    struct exchange *exchange; /* whose attempt it carries; NULL: idle, or */
+    struct mirror *mirror;     /* the copy that it carries */
     struct list_link idle;
     struct upstream *next_free;
     uint64_t idle_since_ms;

@@ -23,6 +23,7 @@
     X(OVERLOADED, 503, "overloaded", "the gateway is at a limit")                         \
     X(BULKHEAD_FULL, 503, "bulkhead_full", "too many requests are under way and waiting") \
     X(UPSTREAM_TIMEOUT, 504, "upstream_timeout", "the upstream did not answer in time")   \
+    X(MAINTENANCE, 503, "maintenance", "the route is closed for a while")                 \
     X(REQUEST_TIMEOUT, 504, "request_timeout", "the request took too long")               \
     X(QUEUE_TIMEOUT, 504, "queue_timeout", "the request waited too long for its turn")
 

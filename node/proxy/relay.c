@@ -3,6 +3,7 @@
  * kept for another try, and what a socket did not take (flow.c). */
 #include "node/proxy/relay.h"
 
+#include "node/proxy/mirror.h"
 #include "node/proxy/trailers.h"
 
 struct gather {
@@ -97,6 +98,8 @@ static enum relay_result request_piece(struct exchange *exchange, struct slice *
                                    : 0) >
             exchange->body_limit)
         return RELAY_TOO_LARGE;
+    if (exchange->mirror != NULL)
+        mirror_body(exchange, *ret_piece);
     return RELAY_OK;
 }
 
@@ -221,7 +224,7 @@ static enum relay_result discard_request(struct exchange *exchange, struct slice
     return RELAY_OK;
 }
 
-enum relay_result relay_request(struct exchange *exchange, struct slice *data)
+static enum relay_result take_request(struct exchange *exchange, struct slice *data)
 {
     exchange_touch(exchange);
     if (exchange->body_discard)
@@ -231,6 +234,14 @@ enum relay_result relay_request(struct exchange *exchange, struct slice *data)
     if (exchange->phase == PHASE_SENT || exchange->phase == PHASE_RELAY)
         return stream_request(exchange, data);
     return hold_request(exchange, data);
+}
+
+enum relay_result relay_request(struct exchange *exchange, struct slice *data)
+{
+    enum relay_result result = take_request(exchange, data);
+    if (exchange->mirror != NULL && exchange->body_done && result != RELAY_TOO_LARGE)
+        mirror_send(exchange);
+    return result;
 }
 
 /* ---- answers ---- */

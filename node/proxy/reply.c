@@ -93,6 +93,8 @@ void reply_problem(struct exchange *exchange, enum reason reason, uint32_t allow
     h1_write_literal(&out, "content-type: application/problem+json\r\n");
     if (snapshot_settings(exchange->serving->snapshot)->reason_header)
         h1_write_header(&out, SLICE("gw-reason"), text->word);
+    if (exchange->retry_after_s > 0)
+        h1_write_header_u64(&out, SLICE("retry-after"), exchange->retry_after_s);
     if (reason == REASON_METHOD_NOT_ALLOWED)
         write_allowed(&out, allowed);
     size_t before = out.size;
@@ -155,7 +157,7 @@ void reply_malformed(struct client *client, unsigned status, enum reason reason)
 
 void reply_plan(struct exchange *exchange, const struct template_vars *vars)
 {
-    const struct plan *plan = exchange->plan;
+    const struct plan *plan = exchange->reply != NULL ? exchange->reply : exchange->plan;
     struct worker *worker = exchange->worker;
     struct h1_write out;
     bool has_body = plan->status != 204 && plan->status != 304;
@@ -170,9 +172,15 @@ void reply_plan(struct exchange *exchange, const struct template_vars *vars)
     for (uint32_t i = 0; i < plan->respond_header_count; i++) {
         const struct header_change *change = &plan->respond_headers[i];
         if (change->value != NULL)
-            h1_write_header_checked(&out, change->name,
-                                    template_expand(change->value, vars, &exchange->arena));
+            h1_write_header_checked(
+                &out, change->name,
+                vars == NULL ? exchange->reply_values[i]
+                             : template_expand(change->value, vars, &exchange->arena));
     }
+    if (exchange->reason != REASON_NONE &&
+        snapshot_settings(exchange->serving->snapshot)->reason_header)
+        h1_write_header(&out, SLICE("gw-reason"),
+                        reason_text((enum reason)exchange->reason)->word);
     write_changes(&out, exchange);
     if (out.failed) { /* a template made a header that cannot be sent */
         reply_problem(exchange, REASON_BAD_REQUEST, 0);

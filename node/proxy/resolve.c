@@ -103,6 +103,7 @@ enum resolver_result resolver_get(struct resolver *resolver, struct exchange *ex
     }
     if (!resolver->is_running)
         return RESOLVER_UNKNOWN;
-    list_append(&resolver->waiters, &exchange->waiting);
+    if (exchange != NULL)
+        list_append(&resolver->waiters, &exchange->waiting);
     return RESOLVER_WAITS;
 }

@@ -18,7 +18,8 @@ bool resolver_is_quiet(const struct resolver *resolver);
 void resolver_cancel(struct resolver *resolver);
 enum resolver_result {
     RESOLVER_READY,  /* *ret_address is one to use: of several the next in turn */
-    RESOLVER_WAITS,  /* the exchange waits (exchange->waiting) for attempt_resolved */
+    RESOLVER_WAITS,  /* the exchange, if any, waits (exchange->waiting) for
+                        attempt_resolved */
     RESOLVER_UNKNOWN /* no such name, so far */
 };
 enum resolver_result resolver_get(struct resolver *resolver, struct exchange *exchange,

@@ -12,6 +12,7 @@
 #include "node/proxy/drain.h"
 #include "node/proxy/exchange.h"
 #include "node/proxy/gate.h"
+#include "node/proxy/mirror.h"
 #include "node/proxy/pool.h"
 #include "node/proxy/request_id.h"
 
@@ -96,6 +97,7 @@ static void stop(struct worker *worker)
     list_each (&worker->clients, link) {
         client_close(container_of(link, struct client, link));
     }
+    mirror_close_all(worker);
     pool_close_idle(worker);
     list_each (&worker->acceptors, link) {
         acceptor_close(container_of(link, struct acceptor, link));
@@ -164,6 +166,7 @@ static void worker_free(struct worker *worker)
     pool_deinit(worker);
     table_deinit(&worker->route_gates);
     exchange_free_all(worker);
+    mirror_free_all(worker);
     client_free_all(worker);
     counts_deinit(&worker->counts);
     blocks_deinit(&worker->blocks);
@@ -195,6 +198,7 @@ enum result worker_start(const struct worker_options *options, struct worker **r
     list_init(&worker->unused);
     list_init(&worker->unused_services);
     list_init(&worker->through_gates);
+    list_init(&worker->mirrors);
     list_init(&worker->acceptors);
     list_init(&worker->clients);
     request_id_start(worker);

@@ -1,5 +1,6 @@
 /* Compiles what a route does: services and splits, rewrites, redirects, fixed
- * responses. What its policies add comes in compile_route.c. */
+ * responses, what it does when it is closed or its service is gone. What its policies add
+ * comes in compile_route.c. */
 #include "node/snapshot/snapshot_private.h"
 
 #include "http/fields.h"
@@ -186,14 +187,50 @@ static enum result plan_respond(struct compile *compile, const struct respond_sp
     return GW_OK;
 }
 
-static void warn_unbuilt(struct compile *compile, const struct route_spec *spec)
+static enum result plan_maintenance(struct compile *compile,
+                                    const struct maintenance_spec *spec, struct plan *plan,
+                                    struct error *err)
 {
-    if (spec->mirror != NULL)
-        compile_warn(compile, "mirror: has no effect yet");
-    if (spec->fallback != NULL)
-        compile_warn(compile, "fallback: has no effect yet");
-    if (spec->maintenance != NULL && spec->maintenance->enabled)
-        compile_warn(compile, "maintenance: has no effect yet");
+    struct arena *arena = &compile->snapshot->arena;
+
+    if (spec == NULL || !spec->enabled)
+        return GW_OK;
+    struct plan_maintenance *maintenance = arena_zalloc(arena, sizeof *maintenance);
+    if (maintenance == NULL)
+        return error_set(err, GW_NO_MEMORY, "compile maintenance");
+    maintenance->allow = cidr_set_build(arena, spec->allow.items, spec->allow.count);
+    if (maintenance->allow == NULL)
+        return error_set(err, GW_NO_MEMORY, "compile maintenance");
+    maintenance->retry_after_s = (spec->retry_after_ms + 999) / 1000;
+    plan->maintenance = maintenance;
+    return GW_OK;
+}
+
+static enum result plan_fallback(struct compile *compile, const struct fallback_spec *spec,
+                                 struct plan *plan, struct error *err)
+{
+    struct arena *arena = &compile->snapshot->arena;
+
+    if (spec == NULL)
+        return GW_OK;
+    struct plan_fallback *fallback = arena_zalloc(arena, sizeof *fallback);
+    struct plan *respond = arena_zalloc(arena, sizeof *respond);
+    if (fallback == NULL || respond == NULL)
+        return error_set(err, GW_NO_MEMORY, "compile fallback");
+    plan->fallback = fallback;
+    if (spec->respond == NULL)
+        return find_service(compile, spec->service, &fallback->service, err);
+    fallback->respond = respond;
+    return plan_respond(compile, spec->respond, respond, err);
+}
+
+static enum result plan_mirror(struct compile *compile, const struct mirror_spec *spec,
+                               struct plan *plan, struct error *err)
+{
+    if (spec == NULL)
+        return GW_OK;
+    plan->mirror_share = spec->share;
+    return find_service(compile, spec->service, &plan->mirror, err);
 }
 
 enum result compile_plan(struct compile *compile, const struct resource *resource,
@@ -207,7 +244,9 @@ enum result compile_plan(struct compile *compile, const struct resource *resourc
     ret_plan->revision = compile->snapshot->revision;
     ret_plan->match_regex = route->pattern;
     ret_plan->bulkhead = compile_bulkhead(&spec->bulkhead);
-    warn_unbuilt(compile, spec);
+    result = plan_maintenance(compile, spec->maintenance, ret_plan, err);
+    if (result != GW_OK)
+        return error_wrap(err, "maintenance");
     if (spec->redirect != NULL) {
         result = plan_redirect(compile, spec->redirect, ret_plan, err);
         return result == GW_OK ? result : error_wrap(err, "redirect");
@@ -217,8 +256,14 @@ enum result compile_plan(struct compile *compile, const struct resource *resourc
         return result == GW_OK ? result : error_wrap(err, "respond");
     }
     result = plan_services(compile, spec, ret_plan, err);
-    if (result != GW_OK || spec->rewrite == NULL)
+    if (result != GW_OK)
         return result;
+    if ((result = plan_fallback(compile, spec->fallback, ret_plan, err)) != GW_OK)
+        return error_wrap(err, "fallback");
+    if ((result = plan_mirror(compile, spec->mirror, ret_plan, err)) != GW_OK)
+        return error_wrap(err, "mirror");
+    if (spec->rewrite == NULL)
+        return GW_OK;
     result = plan_rewrite(compile, spec->rewrite, route, ret_plan, err);
     return result == GW_OK ? result : error_wrap(err, "rewrite");
 }

@@ -68,6 +68,18 @@ struct plan_split {
     bool when_present; /* being there is enough: when_exact does not count */
 };
 
+struct plan;
+
+struct plan_maintenance {
+    const struct cidr_set *allow; /* who pass all the same */
+    uint64_t retry_after_s;
+};
+
+struct plan_fallback {
+    const struct target_service *service; /* or */
+    const struct plan *respond;           /* status, headers and body of an answer */
+};
+
 /* What to do with a call: the route and its effective policy. */
 struct plan {
     struct slice route; /* name */
@@ -89,6 +101,10 @@ struct plan {
     const struct template *redirect_location;
     const struct header_change *respond_headers;
     uint32_t respond_header_count;
+    const struct plan_maintenance *maintenance; /* NULL: open */
+    const struct plan_fallback *fallback;       /* NULL: none */
+    const struct target_service *mirror;        /* NULL: none */
+    uint32_t mirror_share;                      /* of requests, in 1/10,000 */
     /* policy */
     uint32_t timeout_ms; /* whole request; 0: none */
     uint32_t idle_ms;
@@ -96,7 +112,8 @@ struct plan {
     struct retry_plan retry;
     const struct header_change *request_headers, *response_headers;
     uint32_t request_header_count, response_header_count;
-    uint32_t number; /* dense 0..n-1 within the snapshot: for metrics cells */
+    const struct cors_plan *cors; /* NULL: none */
+    uint32_t number;              /* dense 0..n-1 within the snapshot: for metrics cells */
 };
 
 /* A Listener as this node runs it. */

@@ -72,7 +72,7 @@ static const char world[] =
     "  match: {path: {prefix: /hello/loud}}\n"
     "  priority: 10\n"
     "  service: next\n"
-    "  mirror: {service: hello}\n";
+    "  headers: {request: {set: {x-who: \"${consumer}\"}}}\n";
 /* clang-format on */
 
 struct world {
@@ -456,7 +456,7 @@ static void what_has_no_effect_yet_is_warned_of(void **state)
     bool told = false;
     for (uint32_t i = 0; i < snapshot_warning_count(w->snapshot); i++)
         told |= slice_equal(snapshot_warning_at(w->snapshot, i),
-                            SLICE("Route/loud: mirror: has no effect yet"));
+                            SLICE("Route/loud: variable '${consumer}' has no value yet"));
     assert_true(told);
 }
 
