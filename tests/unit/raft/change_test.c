@@ -133,7 +133,7 @@ static void a_leader_that_is_cut_off_stops_within_two_elections(void **state)
     (void)state;
     open_settled(&c);
     uint64_t old = cluster_leader(&c);
-    struct member_node *node = &c.nodes[old];
+    struct cluster_node *node = &c.nodes[old];
     uint64_t cut_ms = c.now_ms;
     node->is_cut = true;
     while (c.now_ms - cut_ms < 2 * 300) {
@@ -185,7 +185,7 @@ static void a_follower_that_was_stopped_still_knows_its_leader(void **state)
     (void)state;
     open_settled(&c);
     uint64_t leader = cluster_leader(&c), stopped = leader % 3 + 1;
-    struct member_node *node = &c.nodes[stopped];
+    struct cluster_node *node = &c.nodes[stopped];
     node->is_up = false;
     cluster_run(&c, 5000);
     node->is_up = true;
@@ -205,7 +205,7 @@ static void a_leader_whose_disk_stalls_is_seen_waiting_and_can_hand_over(void **
     (void)state;
     open_settled(&c);
     uint64_t old = cluster_leader(&c);
-    struct member_node *node = &c.nodes[old];
+    struct cluster_node *node = &c.nodes[old];
     node->is_stalled = true;
     assert_int_equal(propose_put(&c, old, "route/a", "2"), GW_OK);
     cluster_run(&c, 3000);

@@ -29,7 +29,7 @@ struct envelope {
     size_t size;
 };
 
-struct member_node {
+struct cluster_node {
     uint64_t id;
     char dir[64];
     struct env *env;
@@ -56,7 +56,7 @@ struct member_node {
 struct cluster {
     uint64_t now_ms;
     unsigned count;
-    struct member_node nodes[NODES + 1]; /* [id] */
+    struct cluster_node nodes[NODES + 1]; /* [id] */
     struct list_link mail;
     /* A test's own look at each message; false drops it. */
     bool (*inspect)(struct cluster *cluster, const struct envelope *envelope);
@@ -70,7 +70,7 @@ static struct cluster *the_cluster;
 
 static inline void cluster_send(void *owner, uint64_t to, struct slice message, bool bulk)
 {
-    struct member_node *node = owner;
+    struct cluster_node *node = owner;
     struct envelope *envelope = calloc(1, sizeof *envelope);
 
     (void)bulk;
@@ -85,7 +85,7 @@ static inline void cluster_send(void *owner, uint64_t to, struct slice message, 
 
 static inline void cluster_reply(void *owner, void *tag, const struct replica_reply *reply)
 {
-    struct member_node *node = owner;
+    struct cluster_node *node = owner;
     struct command_detail detail = {0};
 
     (void)tag;
@@ -101,7 +101,7 @@ static inline void cluster_reply(void *owner, void *tag, const struct replica_re
 /* Dumps are made at once, and read as they are asked for. */
 static inline void cluster_dump(void *owner, uint64_t to)
 {
-    struct member_node *node = owner;
+    struct cluster_node *node = owner;
     struct dump_source_options options = {.env = node->env,
                                           .chunk_bytes = node->chunk_bytes,
                                           .piece_bytes = node->piece_bytes};
@@ -116,7 +116,7 @@ static inline void cluster_dump(void *owner, uint64_t to)
 
 static inline void cluster_dump_read(void *owner, uint64_t to, uint64_t number)
 {
-    struct member_node *node = owner;
+    struct cluster_node *node = owner;
     struct dump_piece piece;
     struct buffer bytes;
     struct error err;
@@ -130,7 +130,7 @@ static inline void cluster_dump_read(void *owner, uint64_t to, uint64_t number)
 
 static inline void cluster_dump_over(void *owner, uint64_t to)
 {
-    struct member_node *node = owner;
+    struct cluster_node *node = owner;
 
     dump_source_close(node->dumps[to]);
     node->dumps[to] = NULL;
@@ -138,7 +138,7 @@ static inline void cluster_dump_over(void *owner, uint64_t to)
 
 static inline void node_open(struct cluster *cluster, uint64_t id)
 {
-    struct member_node *node = &cluster->nodes[id];
+    struct cluster_node *node = &cluster->nodes[id];
     struct error err;
     struct replica_options options = {.id = id,
                                       .now_ms = cluster->now_ms,
@@ -184,7 +184,7 @@ static inline void node_open(struct cluster *cluster, uint64_t id)
 
 static inline void node_close(struct cluster *cluster, uint64_t id)
 {
-    struct member_node *node = &cluster->nodes[id];
+    struct cluster_node *node = &cluster->nodes[id];
 
     if (!node->is_up)
         return;
@@ -199,7 +199,7 @@ static inline void node_close(struct cluster *cluster, uint64_t id)
 
 static inline void node_bootstrap(struct cluster *cluster, uint64_t id, unsigned voters)
 {
-    struct member_node *node = &cluster->nodes[id];
+    struct cluster_node *node = &cluster->nodes[id];
     struct raft_configuration conf;
     struct error err;
     struct env *env;
@@ -231,7 +231,7 @@ static inline void cluster_init(struct cluster *cluster, unsigned count)
     list_init(&cluster->mail);
     rng_init(&cluster->rng, 42);
     for (unsigned i = 1; i <= NODES; i++) {
-        struct member_node *node = &cluster->nodes[i];
+        struct cluster_node *node = &cluster->nodes[i];
         node->id = i;
         snprintf(node->dir, sizeof node->dir, "/dev/shm/gw-unit-raft-XXXXXX");
         if (i <= count && mkdtemp(node->dir) == NULL) {
@@ -270,7 +270,7 @@ static inline void cluster_deinit(struct cluster *cluster)
 static inline void cluster_step_stores(struct cluster *cluster)
 {
     for (unsigned i = 1; i <= cluster->count; i++) {
-        struct member_node *node = &cluster->nodes[i];
+        struct cluster_node *node = &cluster->nodes[i];
         uint64_t next;
 
         if (node->is_up && !node->is_stalled &&
@@ -295,8 +295,8 @@ static inline void cluster_step(struct cluster *cluster)
     struct list_link *link;
     while ((link = list_take_first(&due)) != NULL) {
         struct envelope *envelope = container_of(link, struct envelope, link);
-        struct member_node *from = &cluster->nodes[envelope->from];
-        struct member_node *to = &cluster->nodes[envelope->to <= NODES ? envelope->to : 0];
+        struct cluster_node *from = &cluster->nodes[envelope->from];
+        struct cluster_node *to = &cluster->nodes[envelope->to <= NODES ? envelope->to : 0];
 
         if (to->is_up && !to->is_cut && !from->is_cut &&
             (cluster->inspect == NULL || cluster->inspect(cluster, envelope)))
@@ -322,7 +322,7 @@ static inline void cluster_run(struct cluster *cluster, unsigned ms)
         cluster_step(cluster);
 }
 
-static inline struct replica_view view_of(const struct member_node *node)
+static inline struct replica_view view_of(const struct cluster_node *node)
 {
     struct replica_view view;
 
@@ -335,7 +335,7 @@ static inline uint64_t cluster_leader(struct cluster *cluster)
 {
     for (unsigned ms = 0; ms < 10000; ms++) {
         for (unsigned i = 1; i <= cluster->count; i++) {
-            struct member_node *node = &cluster->nodes[i];
+            struct cluster_node *node = &cluster->nodes[i];
             if (node->is_up && !node->is_cut) {
                 struct replica_view view = view_of(node);
                 if (view.state == REPLICA_LEADER && view.is_ready)
@@ -348,7 +348,7 @@ static inline uint64_t cluster_leader(struct cluster *cluster)
     return 0;
 }
 
-static inline uint64_t conf_sequence_of(struct member_node *node)
+static inline uint64_t conf_sequence_of(struct cluster_node *node)
 {
     struct record_state state;
     struct txn *txn;
@@ -359,7 +359,7 @@ static inline uint64_t conf_sequence_of(struct member_node *node)
     return state.conf_sequence;
 }
 
-static inline struct record_state state_of(struct member_node *node)
+static inline struct record_state state_of(struct cluster_node *node)
 {
     struct record_state state;
     struct txn *txn;
@@ -373,7 +373,7 @@ static inline struct record_state state_of(struct member_node *node)
 static inline enum result propose_put(struct cluster *cluster, uint64_t id, const char *key,
                                       const char *value)
 {
-    struct member_node *node = &cluster->nodes[id];
+    struct cluster_node *node = &cluster->nodes[id];
     struct transaction_item item = {.key = slice_from_string(key),
                                     .value = slice_from_string(value)};
     struct transaction transaction = {
@@ -395,7 +395,7 @@ static inline enum result cluster_put(struct cluster *cluster, const char *key,
                                       const char *value)
 {
     uint64_t leader = cluster_leader(cluster);
-    struct member_node *node = &cluster->nodes[leader];
+    struct cluster_node *node = &cluster->nodes[leader];
     unsigned replies = node->replies;
     enum result result = propose_put(cluster, leader, key, value);
 
@@ -421,7 +421,7 @@ static inline void inject(struct cluster *c, uint64_t from, uint64_t to,
     buffer_deinit(&bytes);
 }
 
-static inline bool node_has(struct member_node *node, const char *key, const char *value)
+static inline bool node_has(struct cluster_node *node, const char *key, const char *value)
 {
     struct record record;
     struct txn *txn;

@@ -110,7 +110,7 @@ static const struct replica_counters *counters_of(struct cluster *c, uint64_t id
 
 static void expect_it_came(struct cluster *c)
 {
-    struct member_node *late = &c->nodes[seen.late];
+    struct cluster_node *late = &c->nodes[seen.late];
 
     cluster_settle(c);
     cluster_run(c, 50);
@@ -220,7 +220,7 @@ static void a_receiver_that_lost_power_gets_what_it_lost(void **state)
 
     (void)state;
     run_into_a_torn_link(&c, 20);
-    struct member_node *late = &c.nodes[seen.late];
+    struct cluster_node *late = &c.nodes[seen.late];
     node_close(&c, seen.late);
     struct error err;
     assert_int_equal(env_open(&(struct env_options){.dir = late->dir,
@@ -333,7 +333,7 @@ static void without_room_it_waits_and_is_not_begun_anew(void **state)
 {
     struct cluster c;
     uint64_t leader = begin(&c);
-    struct member_node *late = &c.nodes[seen.late];
+    struct cluster_node *late = &c.nodes[seen.late];
 
     (void)state;
     node_close(&c, seen.late);
@@ -402,7 +402,7 @@ static void a_stranger_cannot_stage_anything(void **state)
 
 static void open_for_guard_c(struct cluster *c, unsigned guards_off)
 {
-    struct member_node *late;
+    struct cluster_node *late;
     uint64_t leader = begin(c);
 
     late = &c->nodes[seen.late];
@@ -424,7 +424,7 @@ static void open_for_guard_c(struct cluster *c, unsigned guards_off)
  * for; then the message. */
 static void let_it_in_during_a_take(struct cluster *c)
 {
-    struct member_node *late = &c->nodes[seen.late];
+    struct cluster_node *late = &c->nodes[seen.late];
     struct replica_view view = view_of(late);
     char barrier[8] = "";
     struct raft_entry entry = {

@@ -88,7 +88,7 @@ static uint64_t behind_when_demoted(struct cluster *c, unsigned guards_off)
     assert_int_equal(cluster_put(c, "route/a", "1"), GW_OK);
     cluster_run(c, 100);
     uint64_t leader = cluster_leader(c);
-    struct member_node *node = &c->nodes[leader];
+    struct cluster_node *node = &c->nodes[leader];
     node->is_stalled = true;
     assert_int_equal(replica_assign(node->replica, 3 - leader, REPLICA_STANDBY), GW_OK);
     cluster_run(c, 200);
