@@ -27,7 +27,7 @@ void calls_forward_reply(struct calls *calls, uint64_t from, uint64_t id,
 void calls_link_down(struct calls *calls, uint64_t peer);
 /* Tries again to forward what waits for a leader. */
 void calls_retry(struct calls *calls);
-/* Everything comes back with GW_CLOSED. */
+/* Everything comes back: what may be done as GW_UNKNOWN_OUTCOME, the rest as GW_CLOSED. */
 void calls_close(struct calls *calls);
 
 #endif

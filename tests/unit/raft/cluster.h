@@ -60,6 +60,8 @@ struct cluster {
     struct list_link mail;
     /* A test's own look at each message; false drops it. */
     bool (*inspect)(struct cluster *cluster, const struct envelope *envelope);
+    /* A test's own look at an answer to what it asked with a tag; may be NULL. */
+    void (*answered)(void *tag, const struct replica_reply *reply);
     bool gathers; /* messages of one step go together */
     enum replica_when when;
     unsigned linger_us; /* of their stores */
@@ -88,7 +90,8 @@ static inline void cluster_reply(void *owner, void *tag, const struct replica_re
     struct cluster_node *node = owner;
     struct command_detail detail = {0};
 
-    (void)tag;
+    if (tag != NULL && the_cluster->answered != NULL)
+        the_cluster->answered(tag, reply);
     node->replies++;
     node->last_result = reply->result;
     node->last_index = reply->index;
