@@ -2,9 +2,51 @@
  * whole; half of the runs keep that order, the others do not. */
 #include "tests/sim/sim.h"
 
+#include "raft/wire.h"
+#include "raft/wire_dump.h"
+
 #include <stdlib.h>
 
-static void deliver(struct sim *sim, int from, int to, struct slice message, bool bulk)
+#define HELD_LIMIT_MS 4000
+
+/* ---- what is held back ---- */
+
+static unsigned what_of(struct slice bytes)
+{
+    struct wire_message message;
+
+    if (wire_is_dump(bytes) || !wire_decode(bytes, &message))
+        return HELD_DUMP;
+    unsigned what = (unsigned)message.raft.type;
+    if (what == RAFT_REQUEST_VOTE && message.raft.request_vote.pre_vote)
+        what = HELD_PRE_VOTE;
+    if (what == RAFT_REQUEST_VOTE_RESULT && message.raft.request_vote_result.pre_vote)
+        what = HELD_PRE_VOTE_RESULT;
+    wire_free(&message);
+    return what;
+}
+
+/* How late it comes; UINT64_MAX: never. */
+static uint64_t held_us(const struct sim *sim, int from, int to, struct slice message)
+{
+    uint64_t late_us = 0;
+
+    for (size_t i = 0; i < sim->schedule->count; i++) {
+        const struct fault *fault = &sim->schedule->faults[i];
+        unsigned what = fault->amount % 10;
+        if (!sim->active[i] || fault->kind != FAULT_HELD || sim->victims[i] != from ||
+            (fault->b != to && fault->b != from) ||
+            (what != HELD_ALL && what != what_of(message)))
+            continue;
+        late_us = fault->amount / 10 % HELD_LIMIT_MS * 1000;
+        if (late_us == 0)
+            return UINT64_MAX;
+    }
+    return late_us;
+}
+
+static void deliver(struct sim *sim, int from, int to, struct slice message, bool bulk,
+                    uint64_t late_us)
 {
     const struct sim_link *link = &sim->links[from][to];
     uint64_t low_us = sim->latency_low_us + link->delay_us;
@@ -21,7 +63,8 @@ static void deliver(struct sim *sim, int from, int to, struct slice message, boo
         abort();
     if (bulk)
         event.at_us += sim_between(sim, 500, 100000);
-    if (sim->is_fifo && sim->jitter_us == 0) {
+    event.at_us += late_us;
+    if (sim->is_fifo && sim->jitter_us == 0 && late_us == 0) {
         uint64_t *last_us = &sim->last_arrival_us[from][to][bulk];
         if (event.at_us <= *last_us)
             event.at_us = *last_us + 1;
@@ -44,8 +87,9 @@ void network_send(struct sim_node *from, uint64_t to, struct slice message, bool
     const struct sim_link *link = &sim->links[from->slot][node->slot];
     if (link->is_cut || (link->loss_per_mille > 0 && sim_chance(sim, link->loss_per_mille)))
         return;
-    while (copies-- > 0)
-        deliver(sim, from->slot, node->slot, message, bulk);
+    uint64_t late_us = sim->held > 0 ? held_us(sim, from->slot, node->slot, message) : 0;
+    while (copies-- > 0 && late_us != UINT64_MAX)
+        deliver(sim, from->slot, node->slot, message, bulk, late_us);
 }
 
 /* When it arrives: whether it does. A link that was cut meanwhile loses what is on it, as
@@ -187,6 +231,9 @@ static void shape(struct sim *sim, const struct fault *fault, int a)
     case FAULT_SLOW_NET:
         change_all(sim, 0, 0, amount % 60000);
         break;
+    case FAULT_HELD:
+        sim->held++;
+        break;
     case FAULT_ANSWERS_LOST:
         sim->answers_lost_per_mille = 50 + (unsigned)(amount % 300);
         break;
@@ -198,7 +245,7 @@ static void shape(struct sim *sim, const struct fault *fault, int a)
 void network_shape(struct sim *sim)
 {
     memset(sim->links, 0, sizeof sim->links);
-    sim->duplicate_per_mille = sim->answers_lost_per_mille = 0;
+    sim->duplicate_per_mille = sim->answers_lost_per_mille = sim->held = 0;
     sim->latency_low_us = 200;
     sim->latency_high_us = 2500;
     sim->jitter_us = 0;

@@ -46,6 +46,7 @@ static const struct {
     [FAULT_WALL_JUMP] = {"wall-jump", 3, 500, 10000},
     [FAULT_PAUSE] = {"pause", 7, 50, 2500},
     [FAULT_ANSWERS_LOST] = {"answers-lost", 5, 500, 8000},
+    [FAULT_HELD] = {"held", 6, 100, 2000},
     [FAULT_TRANSFER] = {"transfer", 6, 0, 0},
     [FAULT_JOIN] = {"join", 5, 0, 0},
     [FAULT_REMOVE] = {"remove", 3, 0, 0},

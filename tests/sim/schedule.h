@@ -45,6 +45,7 @@ enum fault_kind {
     FAULT_WALL_JUMP,
     FAULT_PAUSE,
     FAULT_ANSWERS_LOST,
+    FAULT_HELD,
     FAULT_TRANSFER,
     FAULT_JOIN,
     FAULT_REMOVE,
@@ -53,6 +54,11 @@ enum fault_kind {
     FAULT_REPLACE,
     FAULT_KINDS
 };
+
+/* What FAULT_HELD holds back of what `a` sends to `b`, or to all where `b` is `a`: its
+ * amount is one of these, or libraft's number of a message (1 to 6, without pre-votes),
+ * and ten times the milliseconds that it comes late; 0: never. */
+enum held_what { HELD_ALL = 0, HELD_PRE_VOTE = 7, HELD_PRE_VOTE_RESULT = 8, HELD_DUMP = 9 };
 
 struct fault {
     enum fault_kind kind;

@@ -152,6 +152,7 @@ struct sim {
     struct sim_link links[SCHEDULE_SLOTS + 1][SCHEDULE_SLOTS + 1]; /* from, to */
     uint64_t last_arrival_us[SCHEDULE_SLOTS + 1][SCHEDULE_SLOTS + 1][2];
     unsigned duplicate_per_mille, answers_lost_per_mille;
+    unsigned held; /* faults that hold messages back */
     uint64_t latency_low_us, latency_high_us, jitter_us;
     bool is_fifo, is_healing, is_quiet;
     bool *active; /* by fault of the schedule */
