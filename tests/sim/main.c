@@ -92,11 +92,11 @@ static int run_one(const struct wishes *wishes)
     struct schedule schedule;
     struct sim_counts counts;
     struct error err = ERROR_NONE;
-    char plant[64] = "";
+    struct schedule_aim aim;
 
     if (wishes->file == NULL) {
         schedule_draw(wishes->hunt.first, wishes->hunt.seconds, &schedule);
-    } else if (schedule_read(wishes->file, &schedule, plant, &err) != GW_OK) {
+    } else if (schedule_read(wishes->file, &schedule, &aim, &err) != GW_OK) {
         fprintf(stderr, "sim: %s\n", err.text);
         return 2;
     }
@@ -131,9 +131,11 @@ static int run_all(struct wishes *wishes)
     hunt->is_loud = true;
     if (wishes->only == NULL)
         hunt_seeds(hunt);
+    if (wishes->with_plants && wishes->schedules != NULL && wishes->only == NULL)
+        missed = plants_unshown();
     if (wishes->with_plants)
-        missed = hunt_plants(wishes->plant_seeds, hunt->seconds, hunt->jobs, wishes->only,
-                             &planted);
+        missed += hunt_plants(wishes->plant_seeds, hunt->seconds, hunt->jobs, wishes->only,
+                              &planted);
     hunt_print_counts(&hunt->counts);
     printf("SIM seeds %llu simulated-hours %.2f violations %llu\n",
            (unsigned long long)hunt->run,

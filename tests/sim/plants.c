@@ -5,23 +5,29 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A bug that chance misses has a schedule of its own, and is found by that alone. Not
- * here: GUARD_HOLD, as pieces of a dump and snapshots pass through one queue of the store.
+/* A bug that chance misses, or finds too seldom, has schedules of its own, and is found by
+ * those alone. What shows only where another guard is off too names that one. Two bugs of
+ * libraft do no harm that is looked for here: without guards E and F it is only slower.
+ * Without I a vote is lost between two jobs of the store, which takes them at once here.
+ * Unit tests show these (tests/README.md).
  */
+enum shown { BY_SEEDS, BY_SCHEDULE, BY_UNIT_TEST };
+
 static const struct {
     const char *name;
     unsigned guards_off;
+    enum shown shown;
     bool is_planted; /* by this name in the product's source */
-    bool is_lying, has_schedule;
+    bool is_lying;
 } plants[] = {
     {"early-durable", .is_planted = true},
-    {"vote-any-term", .is_planted = true},
+    {"vote-any-term", .is_planted = true, .shown = BY_SCHEDULE},
     {"vote-any-log", .is_planted = true},
     {"vote-forgotten", .is_planted = true},
     {"dump-without-sessions", .is_planted = true},
     {"dump-without-conf", .is_planted = true},
     {"applied-twice", .is_planted = true},
-    {"stale-read", .is_planted = true},
+    {"stale-read", .is_planted = true, .shown = BY_SCHEDULE},
     {"unseen-read", .is_planted = true},
     {"ack-early", .is_planted = true},
     {"truncation-lost", .is_planted = true},
@@ -29,15 +35,56 @@ static const struct {
     {"session-lost", .is_planted = true},
     {"fast-stamps", .is_planted = true},
     {"lying-disk", .is_lying = true},
-    {"send-before-outbox", .guards_off = GUARD_OUTBOX},
-    {"label-by-state", .guards_off = GUARD_LABEL},
-    {"guard-A-commit-back", .guards_off = GUARD_COMMIT},
-    {"guard-B-stale-rejection", .guards_off = GUARD_REJECT},
-    {"guard-J-change-behind", .guards_off = GUARD_CHANGE_FIRST},
-    {"guard-M-lone-voter", .guards_off = GUARD_ALONE},
-    {"guard-P-told-of-demotion", .guards_off = GUARD_DEMOTION, .has_schedule = true},
+    {"send-before-outbox", GUARD_OUTBOX},
+    {"label-by-state", GUARD_LABEL},
+    {"guard-A-commit-back", GUARD_COMMIT},
+    {"guard-B-stale-rejection", GUARD_REJECT},
+    {"guard-C-dump-during-snapshot", GUARD_HOLD, BY_SCHEDULE},
+    {"guard-D-pre-vote-refused", GUARD_PRE_VOTE, BY_SCHEDULE},
+    {"guard-E-no-heartbeats", GUARD_HEARTBEAT, BY_UNIT_TEST},
+    {"guard-F-two-dumps", GUARD_TRANSFER, BY_UNIT_TEST},
+    {"guard-G-voter-behind", GUARD_MEMBERSHIP, BY_SCHEDULE}, /* beside O */
+    {"guard-H-failing-send", GUARD_NEVER_FAIL},
+    {"guard-I-vote-cleared", GUARD_VOTE_KEPT, BY_UNIT_TEST},
+    {"guard-J-change-behind", GUARD_CHANGE_FIRST},
+    {"guard-K-unset-answer", GUARD_RESULT, BY_SCHEDULE}, /* beside L */
+    {"guard-L-stale-answer", GUARD_STALE, BY_SCHEDULE},
+    {"guard-M-lone-voter", GUARD_ALONE},
+    {"guard-N-behind-the-log", GUARD_COVERED, BY_SCHEDULE},
+    {"guard-O-standby-refuses", GUARD_ANY_ROLE, BY_SCHEDULE},
+    {"guard-P-told-of-demotion", GUARD_DEMOTION, BY_SCHEDULE},
 };
 #define PLANT_COUNT (sizeof plants / sizeof plants[0])
+
+static bool is_shown[PLANT_COUNT];
+
+void plant_shown(const char *name)
+{
+    for (size_t i = 0; i < PLANT_COUNT; i++) {
+        if (strcmp(plants[i].name, name) == 0)
+            is_shown[i] = true;
+    }
+}
+
+unsigned plants_unshown(void)
+{
+    unsigned missed = 0, guards = 0;
+
+    for (size_t i = 0; i < PLANT_COUNT; i++) {
+        guards |= plants[i].guards_off;
+        if (plants[i].shown != BY_SCHEDULE || is_shown[i])
+            continue;
+        printf("not ok planted bug %s: no schedule finds it\n", plants[i].name);
+        missed++;
+    }
+    for (unsigned i = 0; i < GUARD_COUNT; i++) {
+        if (guards >> i & 1)
+            continue;
+        printf("not ok planted bug of guard %u: there is none\n", i);
+        missed++;
+    }
+    return missed;
+}
 
 bool plant_apply(const char *name, struct schedule *schedule)
 {
@@ -79,7 +126,7 @@ unsigned hunt_plants(uint64_t seeds, uint64_t seconds, unsigned jobs, const char
                             .plant = plants[i].is_planted ? plants[i].name : NULL,
                             .is_lying = plants[i].is_lying,
                             .stops_at_failure = true};
-        if (only != NULL ? strcmp(only, plants[i].name) != 0 : plants[i].has_schedule)
+        if (only != NULL ? strcmp(only, plants[i].name) != 0 : plants[i].shown != BY_SEEDS)
             continue;
         ++*ret_run;
         hunt_seeds(&hunt);

@@ -142,7 +142,7 @@ static bool fault_read(const char *line, struct fault *fault)
     return false;
 }
 
-static bool line_read(struct schedule *schedule, const char *line, char *plant)
+static bool line_read(struct schedule *schedule, const char *line, struct schedule_aim *aim)
 {
     unsigned long long value;
     struct fault fault;
@@ -156,7 +156,8 @@ static bool line_read(struct schedule *schedule, const char *line, char *plant)
         add(schedule, &fault);
         return true;
     }
-    if (sscanf(line, "plant %63s", plant) == 1)
+    if (sscanf(line, "plant %63s", aim->plant) == 1 ||
+        sscanf(line, "beside %63s", aim->beside) == 1)
         return true;
     if (sscanf(line, "%31s %llu", word, &value) != 2)
         return false;
@@ -176,13 +177,15 @@ static bool line_read(struct schedule *schedule, const char *line, char *plant)
         schedule->is_fifo = value != 0;
     else if (strcmp(word, "gathers") == 0)
         schedule->gathers = value != 0;
+    else if (strcmp(word, "tries") == 0 && value >= 1 && value <= 1000)
+        aim->tries = (unsigned)value;
     else
         return false;
     return true;
 }
 
-enum result schedule_read(const char *path, struct schedule *ret_schedule, char *ret_plant,
-                          struct error *err)
+enum result schedule_read(const char *path, struct schedule *ret_schedule,
+                          struct schedule_aim *ret_aim, struct error *err)
 {
     struct schedule schedule = {.seed = 1,
                                 .seconds = 20,
@@ -196,10 +199,10 @@ enum result schedule_read(const char *path, struct schedule *ret_schedule, char 
 
     if (file == NULL)
         return error_set(err, GW_IO, "read '%s': %s", path, strerror(errno));
-    ret_plant[0] = '\0';
+    *ret_aim = (struct schedule_aim){.tries = 1};
     while (fgets(line, sizeof line, file) != NULL) {
         number++;
-        if (line_read(&schedule, line, ret_plant))
+        if (line_read(&schedule, line, ret_aim))
             continue;
         error_set(err, GW_INVALID, "'%s' line %u is no line of a schedule: %s", path,
                   number, line);

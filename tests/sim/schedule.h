@@ -78,13 +78,21 @@ struct schedule {
     size_t count;
 };
 
+/* What a kept schedule finds: it must fail with this bug for one of `tries` seeds from its
+ * own on, and pass for that seed without it. A bug that shows only where another one is
+ * planted too is compared with that one. */
+struct schedule_aim {
+    char plant[64], beside[64]; /* "": none */
+    unsigned tries;
+};
+
 const char *fault_name(enum fault_kind kind);
 void schedule_draw(uint64_t seed, uint64_t seconds, struct schedule *ret_schedule);
 /* Line by line: `seed N`, `seconds N`, `founders N`, `regions N`, `delay MS`, `voters N`,
- * `fifo 0|1`, `gathers 0|1`, `at MS KIND A B AMOUNT for MS`, `# …`; and `plant NAME`, into
- * `ret_plant` (64 bytes). */
-enum result schedule_read(const char *path, struct schedule *ret_schedule, char *ret_plant,
-                          struct error *err);
+ * `fifo 0|1`, `gathers 0|1`, `at MS KIND A B AMOUNT for MS`, `# …`; and `plant NAME`,
+ * `beside NAME`, `tries N`, which make the aim. */
+enum result schedule_read(const char *path, struct schedule *ret_schedule,
+                          struct schedule_aim *ret_aim, struct error *err);
 void schedule_print(const struct schedule *schedule, FILE *out);
 void schedule_free(struct schedule *schedule);
 

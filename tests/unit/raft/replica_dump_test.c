@@ -65,6 +65,7 @@ static bool watch(struct cluster *c, const struct envelope *envelope)
 
 #define TRAILING 8000 /* bytes of log that are kept, where a test wants that little */
 static uint64_t trailing_bytes; /* 0: the product's */
+static unsigned all_guards_off;
 
 /* Three nodes, one of them so late that it needs a dump of many pieces. Returns the
  * leader; the late one is still cut off. */
@@ -81,6 +82,7 @@ static uint64_t begin(struct cluster *c)
         c->nodes[i].snapshot_threshold = 20;
         c->nodes[i].snapshot_trailing = 5;
         c->nodes[i].trailing_bytes = trailing_bytes;
+        c->nodes[i].guards_off = all_guards_off;
         c->nodes[i].chunk_bytes = 500;
         c->nodes[i].piece_bytes = 400;
     }
@@ -156,6 +158,23 @@ static void a_lost_piece_comes_again(void **state)
     assert_int_equal(c.nodes[leader].dumps_wanted, 1);
     assert_true(counters_of(&c, leader)->dump_resumes > seen.before.dump_resumes);
     assert_true(seen.pieces <= seen.highest + 1 + 8); /* a window at most is sent twice */
+    cluster_deinit(&c);
+}
+
+/* Guard F: libraft is impatient, and each time it asks for a dump anew. */
+static void without_the_guard_a_lost_piece_costs_more_than_a_dump(void **state)
+{
+    struct cluster c;
+    uint64_t leader;
+
+    (void)state;
+    all_guards_off = GUARD_TRANSFER;
+    leader = begin(&c);
+    all_guards_off = 0;
+    seen.lose_one = 10;
+    c.nodes[seen.late].is_cut = false;
+    cluster_run(&c, 2000);
+    assert_true(c.nodes[leader].dumps_wanted > 1);
     cluster_deinit(&c);
 }
 
@@ -493,6 +512,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dump_goes_in_pieces_within_a_window),
         cmocka_unit_test(a_lost_piece_comes_again),
+        cmocka_unit_test(without_the_guard_a_lost_piece_costs_more_than_a_dump),
         cmocka_unit_test(a_torn_link_goes_on_where_it_was),
         cmocka_unit_test(a_restarted_receiver_goes_on_from_its_disk),
         cmocka_unit_test(a_receiver_that_lost_power_gets_what_it_lost),

@@ -86,6 +86,8 @@ static void an_append_of_an_older_term_is_told_the_term_alone(void **state)
         assert_int_equal(result.rejected, 0);
         assert_int_equal(result.last_log_index, 0);
     }
+    /* libraft alone calls it a rejection of what came before. */
+    assert_int_equal(answer_of_term_5(&late, GUARD_STALE).rejected, 1);
 }
 
 static void a_dump_of_an_older_term_is_told_the_term_alone(void **state)
