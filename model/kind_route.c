@@ -242,7 +242,7 @@ static const struct field fields[] = {
     SECTION(11, struct route_spec, maintenance, "maintenance", maintenance_schema, HONOURED,
             .help = "Closed for work."),
     LIST(TOKEN, 12, struct route_spec, upgrades, "upgrades", .initial = "[websocket]",
-         .help = "Upgrade tokens let through."),
+         HONOURED, .help = "Upgrade tokens let through."),
     STRUCT(13, struct route_spec, bulkhead, "bulkhead", bulkhead_schema, HONOURED,
            .help = "Requests in flight and queued, per node."),
     REF_LIST(14, struct route_spec, policies, "policies", KIND_POLICY, HONOURED,

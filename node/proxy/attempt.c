@@ -15,6 +15,7 @@
 #include "node/proxy/pool.h"
 #include "node/proxy/relay.h"
 #include "node/proxy/resolve.h"
+#include "node/proxy/tunnel.h"
 
 #define ANSWER_HEAD_BYTES ((size_t)64 << 10)
 
@@ -461,6 +462,14 @@ static void relay_on(struct exchange *exchange, struct slice head, struct slice 
     }
 }
 
+static void took(struct exchange *exchange)
+{
+    struct service_live *live = exchange->service->live;
+    exchange->took_us = now_us() - exchange->attempt_us;
+    counts_upstream_duration(&exchange->worker->counts, &live->counts, live->name,
+                             exchange->took_us);
+}
+
 /* The head of the answer has come. */
 static void answer_begin(struct exchange *exchange, const struct http_message *message,
                          struct slice rest)
@@ -469,8 +478,6 @@ static void answer_begin(struct exchange *exchange, const struct http_message *m
     struct service_live *live = exchange->service->live;
     struct h1_write out;
 
-    exchange->took_us = now_us() - exchange->attempt_us;
-    counts_upstream_duration(&worker->counts, &live->counts, live->name, exchange->took_us);
     exchange->status = message->status;
     if (retry_plan_has_status(&exchange->plan->retry, message->status) &&
         exchange->held_is_all && plan_retries(exchange, OUTCOME_ERROR_STATUS)) {
@@ -533,6 +540,10 @@ void attempt_received(struct exchange *exchange, struct slice data)
         relay_on(exchange, (struct slice){NULL, 0}, data);
         return;
     }
+    if (exchange->phase == PHASE_TUNNEL) {
+        tunnel_from_upstream(exchange, data);
+        return;
+    }
     const struct intake_rules rules = {
         .limits = {.head_bytes = ANSWER_HEAD_BYTES, .target_bytes = 0},
         .header_count = HTTP_HEADERS_MAX,
@@ -550,16 +561,21 @@ void attempt_received(struct exchange *exchange, struct slice data)
             block_give(&worker->blocks, old);
             return;
         }
-        if (result != H1_DONE || message->status == 101) {
+        bool is_switch = result == H1_DONE && message->status == 101;
+        if (result != H1_DONE || (is_switch && !tunnel_accepts(exchange, message))) {
             block_give(&worker->blocks, old);
             attempt_fail(exchange, OUTCOME_INVALID);
             return;
         }
-        if (message->status >= 200) {
+        if (message->status >= 200 || is_switch) {
             /* The message may be in the intake's blocks: they outlive the call. */
             struct intake intake = upstream->intake;
             upstream->intake = (struct intake){NULL, NULL};
-            answer_begin(exchange, message, rest);
+            took(exchange);
+            if (is_switch)
+                tunnel_begin(exchange, message, rest);
+            else
+                answer_begin(exchange, message, rest);
             intake_reset(&intake, &worker->blocks);
             block_give(&worker->blocks, old);
             return;
@@ -586,6 +602,10 @@ void attempt_received(struct exchange *exchange, struct slice data)
 void attempt_ended(struct exchange *exchange, int error)
 {
     struct client *client = exchange->client;
+    if (exchange->phase == PHASE_TUNNEL && error == UV_EOF) {
+        tunnel_upstream_ended(exchange);
+        return;
+    }
     if (exchange->phase != PHASE_RELAY) {
         attempt_fail(exchange, OUTCOME_RESET);
         return;
@@ -610,6 +630,10 @@ void attempt_drained(struct exchange *exchange, int error)
     if (error != 0) {
         /* Its answer, or the end of the connection, is still to be read. */
         exchange->upstream_broken = true;
+        return;
+    }
+    if (exchange->phase == PHASE_TUNNEL) {
+        tunnel_upstream_drained(exchange);
         return;
     }
     if (!exchange->body_done)

@@ -9,6 +9,7 @@
 
 #include "node/proxy/exchange.h"
 #include "node/proxy/reply.h"
+#include "node/proxy/tunnel.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -266,6 +267,10 @@ static void on_end(struct client *client, int error)
 {
     client->is_at_end = true;
     struct exchange *exchange = client->exchange;
+    if (error == UV_EOF && exchange != NULL && exchange->phase == PHASE_TUNNEL) {
+        tunnel_client_ended(exchange);
+        return;
+    }
     /* Half a close is no reason to drop the answer (RFC 9112 §9.6 lets a client close its
      * side); a request cut short is. */
     if (error == UV_EOF && exchange != NULL && exchange->body_done &&

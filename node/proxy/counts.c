@@ -168,6 +168,20 @@ void counts_reason(struct counts *counts, struct route_counts *route, enum reaso
     metric_add(route->reasons[reason], 1);
 }
 
+void counts_tunnel(struct counts *counts, struct route_counts *route, bool begins)
+{
+    if (route->tunnels_active == NULL) {
+        struct buffer labels;
+        buffer_init(&labels, 0);
+        metric_label(&labels, "route", route->route);
+        route->tunnels_active =
+            metrics_gauge(counts->metrics, "gw_tunnels_active",
+                          "Upgraded connections open.", labels_of(&labels), counts->shard);
+        buffer_deinit(&labels);
+    }
+    metric_add(route->tunnels_active, begins ? 1 : UINT64_MAX);
+}
+
 void counts_attempt(struct counts *counts, struct endpoint_counts *endpoint,
                     struct slice service, struct slice name, struct slice region,
                     enum outcome outcome)

@@ -26,6 +26,7 @@ struct route_counts {
     struct metric_cell *reasons[REASON_COUNT];
     struct metric_histogram *durations[6]; /* by class of status */
     struct metric_cell *request_bytes, *response_bytes;
+    struct metric_cell *tunnels_active;
 };
 
 enum outcome {
@@ -72,6 +73,8 @@ void counts_request(struct counts *counts, struct route_counts *route,
                     enum http_method method, unsigned status, uint64_t duration_us,
                     uint64_t request_bytes, uint64_t response_bytes);
 void counts_reason(struct counts *counts, struct route_counts *route, enum reason reason);
+/* One more tunnel of the route, or one less. */
+void counts_tunnel(struct counts *counts, struct route_counts *route, bool begins);
 void counts_attempt(struct counts *counts, struct endpoint_counts *endpoint,
                     struct slice service, struct slice name, struct slice region,
                     enum outcome outcome);

@@ -16,6 +16,7 @@
 #include "node/proxy/relay.h"
 #include "node/proxy/reply.h"
 #include "node/proxy/request_id.h"
+#include "node/proxy/tunnel.h"
 
 #include <stdlib.h>
 
@@ -96,6 +97,8 @@ static void account(struct exchange *exchange)
     counts_request(counts, exchange->route, (enum http_method)exchange->method,
                    exchange->status, uv_hrtime() / 1000 - exchange->started_us,
                    exchange->body_size, exchange->answer_size);
+    if (exchange->status == 101)
+        counts_tunnel(counts, exchange->route, false);
     if (exchange->reason != REASON_NONE)
         counts_reason(counts, exchange->route, (enum reason)exchange->reason);
 }
@@ -131,6 +134,8 @@ void exchange_drained(struct exchange *exchange)
 {
     if (exchange->phase == PHASE_FLUSH)
         exchange_over(exchange);
+    else if (exchange->phase == PHASE_TUNNEL)
+        tunnel_client_drained(exchange);
     else if (exchange->upstream != NULL && exchange->phase == PHASE_RELAY) {
         exchange_touch(exchange);
         if (!flow_read(&exchange->upstream->flow))
@@ -206,6 +211,8 @@ static void on_deadline(struct deadline *deadline, uint64_t now_ms)
         exchange_fail(exchange, reason);
     } else if (exchange->phase < PHASE_RELAY && exchange->try_due_ms <= now_ms) {
         attempt_due(exchange);
+    } else if (is_idle_too_long(exchange, now_ms) && exchange->phase == PHASE_TUNNEL) {
+        tunnel_expire(exchange);
     } else if (is_idle_too_long(exchange, now_ms)) {
         enum reason reason =
             waits_for_client ? REASON_REQUEST_TIMEOUT : REASON_UPSTREAM_TIMEOUT;
@@ -330,6 +337,7 @@ static void proxy(struct exchange *exchange, const struct http_message *message,
     /* It is the upstream that says 100, or answers at once (RFC 9110 §10.1.1). A client
      * that has begun to send waits for nothing. */
     exchange->expects = message->expect_continue && !exchange->body_done && rest->size == 0;
+    exchange->upgrade = tunnel_wanted(exchange, message);
     exchange->wants_trailers = message->te_trailers && message->te_listed;
     if (!write_head(exchange, message, vars)) {
         refuse(exchange, REASON_HEADER_TOO_LARGE, 0, rest);
@@ -480,6 +488,10 @@ void exchange_begin(struct client *client, const struct http_message *message,
 void exchange_body(struct exchange *exchange, struct slice *data)
 {
     enum reason reason = REASON_BAD_REQUEST;
+    if (exchange->phase == PHASE_TUNNEL) {
+        tunnel_from_client(exchange, data);
+        return;
+    }
     if (data->size > 0)
         exchange->expects = false;
     switch (relay_request(exchange, data)) {

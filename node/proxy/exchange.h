@@ -22,10 +22,11 @@ enum exchange_phase {
     PHASE_WAIT,    /* for a retry's time */
     PHASE_RESOLVE, /* for a name */
     PHASE_CONNECT,
-    PHASE_HOLE,  /* a fault point: the endpoint never answers */
-    PHASE_SENT,  /* the head is on its way; waiting for the answer's head */
-    PHASE_RELAY, /* the answer's head is relayed */
-    PHASE_FLUSH  /* all is said; the client's queue empties */
+    PHASE_HOLE,   /* a fault point: the endpoint never answers */
+    PHASE_SENT,   /* the head is on its way; waiting for the answer's head */
+    PHASE_RELAY,  /* the answer's head is relayed */
+    PHASE_TUNNEL, /* after 101: bytes both ways, see tunnel.h */
+    PHASE_FLUSH   /* all is said; the client's queue empties */
 };
 
 /* A response header to change, expanded while the request's bytes were there. */
@@ -67,6 +68,7 @@ struct exchange {
     bool wants_trailers; /* it said "TE: trailers" */
     uint32_t forwards;   /* Max-Forwards of TRACE and OPTIONS, counted down */
     bool has_forwards;
+    struct slice upgrade; /* protocols that go upstream; in the arena */
     struct block *body_trailers, *answer_trailers; /* see trailers.h; owned */
 
     /* Attempts. */
@@ -108,6 +110,7 @@ struct exchange {
     bool answer_started;    /* bytes went to the client */
     bool answer_done;       /* all of it came */
     bool client_chunked;
+    bool upstream_ended;   /* in a tunnel: it says nothing more */
     uint8_t interim_count; /* 1xx of this attempt */
     bool upstream_keep_alive;
     uint64_t answer_left, answer_size;

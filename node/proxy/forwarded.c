@@ -223,7 +223,15 @@ void forwarded_request(struct h1_write *out, const struct exchange *exchange,
     if (exchange->expects)
         h1_write_literal(out, "expect: 100-continue\r\n");
     if (exchange->wants_trailers)
-        h1_write_literal(out, "te: trailers\r\nconnection: te\r\n");
+        h1_write_literal(out, "te: trailers\r\n");
+    if (exchange->wants_trailers && exchange->upgrade.size > 0)
+        h1_write_literal(out, "connection: te, upgrade\r\n");
+    else if (exchange->wants_trailers)
+        h1_write_literal(out, "connection: te\r\n");
+    else if (exchange->upgrade.size > 0)
+        h1_write_literal(out, "connection: upgrade\r\n");
+    if (exchange->upgrade.size > 0)
+        h1_write_header(out, SLICE("upgrade"), exchange->upgrade);
     if (exchange->framing == HTTP_FRAMING_CHUNKED)
         h1_write_literal(out, "transfer-encoding: chunked\r\n");
     else if (exchange->framing == HTTP_FRAMING_LENGTH || message->has_length)
@@ -271,11 +279,9 @@ static void write_framing(struct h1_write *out, const struct exchange *exchange,
         h1_write_literal(out, "transfer-encoding: chunked\r\n");
 }
 
-void forwarded_answer(struct h1_write *out, struct exchange *exchange,
-                      const struct http_message *message)
+static void write_changed(struct h1_write *out, const struct exchange *exchange,
+                          const struct http_message *message)
 {
-    struct worker *worker = exchange->worker;
-    h1_write_status_line(out, message->status, message->reason);
     for (size_t i = 0; i < message->header_count; i++) {
         const struct http_header *header = &message->headers[i];
         if (!goes_downstream(header, exchange))
@@ -289,6 +295,25 @@ void forwarded_answer(struct h1_write *out, struct exchange *exchange,
         if (change->value.data != NULL)
             h1_write_header_checked(out, change->name, change->value);
     }
+}
+
+void forwarded_switch(struct h1_write *out, const struct exchange *exchange,
+                      const struct http_message *message)
+{
+    h1_write_status_line(out, message->status, message->reason);
+    write_changed(out, exchange, message);
+    h1_write_header(out, SLICE("x-request-id"), exchange->request_id);
+    h1_write_literal(out, "connection: upgrade\r\n");
+    h1_write_header(out, SLICE("upgrade"), message_value(message, HTTP_HEADER_UPGRADE));
+    h1_write_end(out);
+}
+
+void forwarded_answer(struct h1_write *out, struct exchange *exchange,
+                      const struct http_message *message)
+{
+    struct worker *worker = exchange->worker;
+    h1_write_status_line(out, message->status, message->reason);
+    write_changed(out, exchange, message);
     affinity_write(out, exchange);
     write_framing(out, exchange, message);
     if (message_header(message, HTTP_HEADER_DATE) == NULL)

@@ -26,7 +26,10 @@ void forwarded_request(struct h1_write *out, const struct exchange *exchange,
 void forwarded_answer(struct h1_write *out, struct exchange *exchange,
                       const struct http_message *message);
 
-/* The head of a 1xx for the client. */
+/* The head of the 101 that ends HTTP on the connection. */
+void forwarded_switch(struct h1_write *out, const struct exchange *exchange,
+                      const struct http_message *message);
+/* The head of another 1xx for the client. */
 void forwarded_interim(struct h1_write *out, const struct exchange *exchange,
                        const struct http_message *message);
 

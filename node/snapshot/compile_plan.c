@@ -187,6 +187,21 @@ static enum result plan_respond(struct compile *compile, const struct respond_sp
     return GW_OK;
 }
 
+static enum result plan_upgrades(struct compile *compile, const struct route_spec *spec,
+                                 struct plan *plan, struct error *err)
+{
+    struct arena *arena = &compile->snapshot->arena;
+    struct slice *upgrades =
+        arena_zalloc(arena, (spec->upgrades.count + 1) * sizeof *upgrades);
+    if (upgrades == NULL)
+        return error_set(err, GW_NO_MEMORY, "compile upgrades");
+    for (size_t i = 0; i < spec->upgrades.count; i++)
+        upgrades[i] = arena_copy(arena, spec->upgrades.items[i]);
+    plan->upgrades = upgrades;
+    plan->upgrade_count = (uint32_t)spec->upgrades.count;
+    return GW_OK;
+}
+
 static enum result plan_maintenance(struct compile *compile,
                                     const struct maintenance_spec *spec, struct plan *plan,
                                     struct error *err)
@@ -256,6 +271,8 @@ enum result compile_plan(struct compile *compile, const struct resource *resourc
         return result == GW_OK ? result : error_wrap(err, "respond");
     }
     result = plan_services(compile, spec, ret_plan, err);
+    if (result == GW_OK)
+        result = plan_upgrades(compile, spec, ret_plan, err);
     if (result != GW_OK)
         return result;
     if ((result = plan_fallback(compile, spec->fallback, ret_plan, err)) != GW_OK)

@@ -98,6 +98,26 @@ static bool origin_answer(struct origin *origin, int fd, const char *head, const
     } else if (strcmp(path, "/interim") == 0) {
         write_text(fd, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: "
                        "<a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    } else if (strncmp(path, "/tunnel/", 8) == 0) {
+        bool asks = strcasestr(head, "\r\nupgrade: ") != NULL;
+        char bytes[16384];
+        if (!asks && strcmp(path, "/tunnel/unasked") != 0) {
+            write_text(fd, "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n");
+            return true;
+        }
+        write_text(fd,
+                   "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                   "Upgrade: %s\r\n\r\nhello",
+                   strcmp(path, "/tunnel/other") == 0   ? "other"
+                   : strcasestr(head, "chat/2") != NULL ? "chat/2"
+                                                        : "websocket");
+        if (strcmp(path, "/tunnel/end") == 0)
+            return false;
+        ssize_t got;
+        while ((got = read(fd, bytes, sizeof bytes)) > 0)
+            write_all(fd, bytes, (size_t)got);
+        write_text(fd, "bye");
+        return false;
     } else if (strcmp(path, "/hints") == 0) {
         while (send(fd, "HTTP/1.1 103 Early Hints\r\n\r\n", 28, MSG_NOSIGNAL) > 0)
             usleep(200);
