@@ -462,15 +462,13 @@ static void rotate_authority(struct request *request)
 /* Body: nothing, or {"ca": true, "csr": PEM}. */
 void certs_rotate(struct request *request)
 {
-    struct value *body = NULL;
+    static const struct form form = {.fields = {{"ca", FORM_FLAG}, {"csr", FORM_TEXT}},
+                                     .refusal = GW_INVALID,
+                                     .may_be_missing = true};
+    const struct value *body = request_form(request, &form);
 
-    if (request->body.size != 0) {
-        body = json_read(&request->arena, request->body, &request->err);
-        if (body == NULL) {
-            request_fail_error(request, &request->err);
-            return;
-        }
-    }
+    if (body == NULL)
+        return;
     if (!slice_equal(value_text(body, "ca"), SLICE("true"))) {
         request_at_leader(request, rotate);
         return;

@@ -54,13 +54,20 @@ static bool read_url(struct request *request, struct slice url, struct question 
 
 static bool read_question(struct request *request, struct question *question)
 {
-    struct value *body = json_read(&request->arena, request->body, &request->err);
+    static const struct form form = {.fields = {{"method", FORM_TEXT},
+                                                {"url", FORM_TEXT},
+                                                {"headers", FORM_LIST},
+                                                {"listener", FORM_TEXT},
+                                                {"from", FORM_TEXT},
+                                                {"region", FORM_TEXT}},
+                                     .refusal = GW_MALFORMED};
+    static const struct form pair = {.fields = {{"name", FORM_TEXT}, {"value", FORM_TEXT}},
+                                     .refusal = GW_MALFORMED};
+    const struct value *body = request_form(request, &form);
     const struct value *headers = value_get(body, "headers");
 
-    if (body == NULL) {
-        request_fail_error(request, &request->err);
+    if (body == NULL)
         return false;
-    }
     struct slice method = value_text(body, "method");
     if (method.size == 0)
         method = SLICE("GET");
@@ -76,6 +83,11 @@ static bool read_question(struct request *request, struct question *question)
     question->message.method_name = method;
     for (const struct value *item = headers == NULL ? NULL : headers->first; item != NULL;
          item = item->next) {
+        if (form_check(&pair, item, &request->err) != GW_OK) {
+            error_wrap(&request->err, "headers");
+            request_fail_error(request, &request->err);
+            return false;
+        }
         if (!message_add(&question->message, value_text(item, "name"),
                          value_text(item, "value"))) {
             request_fail(request, GW_LIMIT, "a call has at most %d headers",

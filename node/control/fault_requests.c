@@ -118,28 +118,6 @@ static const char *read_duration(const struct value *body, const char *key, uint
                : "is no duration of that size";
 }
 
-/* What would be passed over, or taken for absent, would break more than was asked for. */
-static bool knows_all(const struct value *body, struct slice *ret_wrong,
-                      const char **ret_why)
-{
-    static const char *const known[] = {"kind",    "node",     "peer", "direction", "delay",
-                                        "service", "endpoint", "for",  "reason"};
-
-    for (const struct value *entry = body->first; entry != NULL; entry = entry->next) {
-        bool is_known = false;
-        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-            is_known |= slice_equal(entry->key, slice_from_string(known[i]));
-        bool is_text =
-            entry->type == VALUE_NULL || (entry->type == VALUE_SCALAR && !entry->is_number);
-        if (!is_known || !is_text) {
-            *ret_wrong = entry->key;
-            *ret_why = is_known ? "a string is needed" : "there is no such field";
-            return false;
-        }
-    }
-    return true;
-}
-
 static unsigned directions_of(struct slice text)
 {
     if (text.size == 0 || slice_equal(text, SLICE("both")))
@@ -219,22 +197,21 @@ static const char *unknown_target(const struct control *control,
 /* False: answered already. */
 static bool read_wish(struct request *request, struct fault_record *fault)
 {
-    struct value *body = json_read(&request->arena, request->body, &request->err);
-    struct slice field;
+    static const struct form form = {.fields = {{"kind", FORM_TEXT},
+                                                {"node", FORM_TEXT},
+                                                {"peer", FORM_TEXT},
+                                                {"direction", FORM_TEXT},
+                                                {"delay", FORM_TEXT},
+                                                {"service", FORM_TEXT},
+                                                {"endpoint", FORM_TEXT},
+                                                {"for", FORM_TEXT},
+                                                {"reason", FORM_TEXT}},
+                                     .refusal = GW_INVALID};
+    const struct value *body = request_form(request, &form);
     const char *wrong;
 
-    if (body == NULL) {
-        request_fail_error(request, &request->err);
+    if (body == NULL)
         return false;
-    }
-    if (body->type != VALUE_MAP) {
-        request_fail(request, GW_INVALID, "a fault is an object, with kind and for");
-        return false;
-    }
-    if (!knows_all(body, &field, &wrong)) {
-        request_fail(request, GW_INVALID, "%.*s: %s", SLICE_ARG(field), wrong);
-        return false;
-    }
     fault->kind = fault_kind_of(value_text(body, "kind"));
     fault->service = value_text(body, "service");
     fault->endpoint = value_text(body, "endpoint");

@@ -121,13 +121,13 @@ static void export(struct request *request)
 
 void keys_export(struct request *request)
 {
-    struct value *body = json_read(&request->arena, request->body, &request->err);
+    static const struct form form = {.fields = {{"publicKey", FORM_TEXT}},
+                                     .refusal = GW_INVALID};
+    const struct value *body = request_form(request, &form);
     struct buffer public_key;
 
-    if (body == NULL) {
-        request_fail_error(request, &request->err);
+    if (body == NULL)
         return;
-    }
     request->selector = value_text(body, "publicKey");
     buffer_init(&public_key, 256);
     bool is_key = base64_decode(&public_key, request->selector) &&

@@ -280,34 +280,19 @@ static void transfer_to(struct request *request, const struct node_entry *node)
     }
 }
 
-static bool is_string_or_absent(const struct value *body, const char *key)
-{
-    const struct value *value = value_get(body, key);
-
-    return value == NULL || value->type == VALUE_NULL || value->type == VALUE_SCALAR;
-}
-
 /* {"to": NODE} or {"from": NODE}: away from that one, to whoever is best; neither: from
  * whoever leads. */
 static void transfer(struct request *request)
 {
+    static const struct form form = {.fields = {{"to", FORM_TEXT}, {"from", FORM_TEXT}},
+                                     .refusal = GW_MALFORMED,
+                                     .may_be_missing = true};
     struct control *control = request->control;
     const uint64_t self = control->options.identity.node_id;
-    const struct value *body = NULL;
+    const struct value *body = request_form(request, &form);
 
-    if (request->body.size != 0) {
-        body = json_read(&request->arena, request->body, &request->err);
-        if (body == NULL) {
-            request_fail_error(request, &request->err);
-            return;
-        }
-        if (body->type != VALUE_MAP || !is_string_or_absent(body, "to") ||
-            !is_string_or_absent(body, "from")) {
-            request_fail(request, GW_MALFORMED,
-                         "the body is {\"to\": NODE} or {\"from\": NODE}");
-            return;
-        }
-    }
+    if (body == NULL)
+        return;
     struct slice to = value_text(body, "to"), from = value_text(body, "from");
     const struct node_entry *node = find_node(request, to.size != 0 ? to : from);
     if (node == NULL && (to.size != 0 || from.size != 0)) {
@@ -448,16 +433,16 @@ static void explain_waiting(const struct control *control, const struct member_l
 /* {"role": "auto|voter|standby|witness"} */
 static void role(struct request *request)
 {
+    static const struct form form = {.fields = {{"role", FORM_TEXT}},
+                                     .refusal = GW_INVALID};
     struct control *control = request->control;
     const struct node_entry *node = find_node(request, request->parts[3]);
-    struct value *body = json_read(&request->arena, request->body, &request->err);
+    const struct value *body = request_form(request, &form);
     struct member_list list;
     char why[256] = "", wanted_text[16];
 
-    if (body == NULL) {
-        request_fail_error(request, &request->err);
+    if (body == NULL)
         return;
-    }
     struct slice wanted = value_text(body, "role");
     if (node == NULL) {
         fail_unknown(request, request->parts[3]);

@@ -246,6 +246,16 @@ void request_fail_error(struct request *request, const struct error *err)
     buffer_deinit(&body);
 }
 
+const struct value *request_form(struct request *request, const struct form *form)
+{
+    const struct value *body =
+        form_read(form, &request->arena, request->body, &request->err);
+
+    if (body == NULL)
+        request_fail_error(request, &request->err);
+    return body;
+}
+
 void request_fail(struct request *request, enum result code, const char *format, ...)
 {
     struct error err = {.code = code};

@@ -4,6 +4,7 @@
 #ifndef GW_NODE_REQUEST_H
 #define GW_NODE_REQUEST_H
 
+#include "model/form.h"
 #include "model/problem_document.h"
 #include "node/control/room.h"
 
@@ -72,6 +73,8 @@ struct request *request_from_forwarded(struct control *control,
 /* A query parameter, decoded into the arena; false when absent. A bare name is "". */
 bool request_query(struct request *request, const char *name, struct slice *ret_value);
 bool request_flag(struct request *request, const char *name);
+/* The body of a request that is read by hand, as `form` says; NULL: answered already. */
+const struct value *request_form(struct request *request, const struct form *form);
 /* Milliseconds left until the deadline. */
 uint64_t request_left_ms(const struct request *request);
 

@@ -117,25 +117,17 @@ static bool read_key(struct rollback *rollback, struct slice kind_text, struct s
 
 static bool read_wish(struct rollback *rollback, struct error *err)
 {
+    static const struct form form = {.fields = {{"to", FORM_TEXT | FORM_NUMBER},
+                                                {"kind", FORM_TEXT},
+                                                {"name", FORM_TEXT},
+                                                {"message", FORM_TEXT}},
+                                     .refusal = GW_MALFORMED,
+                                     .may_be_missing = true};
     struct request *request = rollback->request;
-    struct value *body;
+    const struct value *body = form_read(&form, &request->arena, request->body, err);
 
-    if (request->body.size == 0)
-        return true;
-    body = json_read(&request->arena, request->body, err);
-    if (body == NULL || body->type != VALUE_MAP) {
-        if (err->code == GW_OK || body != NULL)
-            error_set(err, GW_MALFORMED, "the body is an object: to, kind, name, message");
+    if (body == NULL)
         return false;
-    }
-    for (const struct value *v = body->first; v != NULL; v = v->next) {
-        if (!slice_equal(v->key, SLICE("to")) && !slice_equal(v->key, SLICE("kind")) &&
-            !slice_equal(v->key, SLICE("name")) && !slice_equal(v->key, SLICE("message"))) {
-            error_set(err, GW_MALFORMED, "unknown field '%.*s' in the body",
-                      v->key.size > 80 ? 80 : (int)v->key.size, v->key.data);
-            return false;
-        }
-    }
     const struct value *to = value_get(body, "to");
     rollback->has_to = to != NULL && to->type != VALUE_NULL;
     if (rollback->has_to && !slice_parse_u64(to->text, &rollback->to)) {

@@ -81,19 +81,19 @@ static enum result ca_hash(const struct control *control, uint8_t *out, struct e
 static bool read_wish(struct request *request, struct slice *ret_role, uint64_t *ret_ttl_ms,
                       uint64_t *ret_uses)
 {
-    struct value *body = NULL;
+    static const struct form form = {.fields = {{"role", FORM_TEXT},
+                                                {"ttl", FORM_TEXT},
+                                                {"uses", FORM_TEXT | FORM_NUMBER}},
+                                     .refusal = GW_INVALID,
+                                     .may_be_missing = true};
+    const struct value *body = request_form(request, &form);
     struct slice text;
 
     *ret_role = SLICE("auto");
     *ret_ttl_ms = 3600 * 1000;
     *ret_uses = 1;
-    if (request->body.size == 0)
-        return true;
-    body = json_read(&request->arena, request->body, &request->err);
-    if (body == NULL) {
-        request_fail_error(request, &request->err);
+    if (body == NULL)
         return false;
-    }
     text = value_text(body, "role");
     if (text.size != 0)
         *ret_role = text;

@@ -86,6 +86,10 @@ expect 2 "a kind without a name" gw 1 rollback route
 expect 2 "--to of no number" gw 1 rollback --to yesterday
 check "an unknown field" [ "$(curl_admin 1 -o /dev/null -w '%{http_code}' -d '{"revision": 3}' http://gw/v1/rollback)" = 400 ]
 check "a body that is a list" [ "$(curl_admin 1 -o /dev/null -w '%{http_code}' -d '[]' http://gw/v1/rollback)" = 400 ]
+for body in '{"kind":["route"],"name":["hello"]}' '{"to":[3]}' '{"kind":"route","name":{}}' '{"message":true}'; do
+    check "a field of another kind: $body" [ "$(curl_admin 1 -o /dev/null -w '%{http_code}' -d "$body" http://gw/v1/rollback)" = 400 ]
+done
+check "nothing came of it" [ "$(revision)" = "$same" ]
 check "a message without end" [ "$(head -c 2000 /dev/zero | tr '\0' x | jq -Rs '{to: "0", message: .}' |
     curl_admin 1 -o /dev/null -w '%{http_code}' --data-binary @- http://gw/v1/rollback)" = 422 ]
 

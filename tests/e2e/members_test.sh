@@ -81,6 +81,15 @@ check "no body at all, too" grep -qE '^4(00|22)$' <<<"$(raw -X PATCH http://x/v1
 check "a transfer to a number: 404 or 4xx" grep -qE '^4' <<<"$(raw -X POST -d '{"to":["a"]}' http://x/v1/cluster/transfer)"
 check "a transfer by a list: 400" [ "$(raw -X POST -d '[]' http://x/v1/cluster/transfer)" = 400 ]
 
+for body in '{"role":["standby"]}' '{"rol":"standby"}' '{"uses":[3]}' '{"ttl":5}' '[]'; do
+    check "a token of nobody knows what, $body: 422" [ "$(raw -X POST -d "$body" http://x/v1/cluster/tokens)" = 422 ]
+done
+check "a role by another name: 422" [ "$(raw -X PATCH -d '{"role":"auto","rol":"standby"}' http://x/v1/cluster/members/us-1)" = 422 ]
+says "naming it" "unknown field 'rol'"
+check "a transfer by another name: 400" [ "$(raw -X POST -d '{"too":"us-1"}' http://x/v1/cluster/transfer)" = 400 ]
+check "a rotation of the authority by a list: 422" [ "$(raw -X POST -d '{"ca":[true]}' http://x/v1/cluster/certs/rotate)" = 422 ]
+check "a key to export to that is none: 422" [ "$(raw -X POST -d '{"publicKey":["a"]}' http://x/v1/cluster/keys/export)" = 422 ]
+
 # Removal.
 expect 4 "who is not there cannot be removed" gw 1 cluster remove ap-7 --yes
 says "did you mean" "did you mean 'ap-1'" '^next: '
