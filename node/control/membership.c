@@ -204,6 +204,8 @@ static void propose(struct request *request, bool encoded, struct buffer *comman
     buffer_deinit(command);
 }
 
+/* The node tells its place and addresses itself: no region keeps the one it has. The others
+ * have no such word; where they cross with what it tells, it tells them again (news.c). */
 static void propose_role(struct request *request, const struct node_entry *node,
                          struct slice role)
 {
@@ -212,7 +214,6 @@ static void propose_role(struct request *request, const struct node_entry *node,
                                           .actor = request->actor};
     const struct node_record record = {.id = node->id,
                                        .name = slice_from_string(node->name),
-                                       .region = slice_from_string(node->region),
                                        .zone = slice_from_string(node->zone),
                                        .peer = slice_from_string(node->peer),
                                        .admin = slice_from_string(node->admin),

@@ -198,6 +198,7 @@ void self_tell_record(struct control *control)
     }
     const char *peer = control->options.peer_advertise;
     const char *admin = control->options.admin_advertise;
+    /* No role: it keeps the one it has. That is the admins' to change. */
     const struct node_record record = {
         .id = self->id,
         .name = slice_from_string(self->name),
@@ -205,7 +206,6 @@ void self_tell_record(struct control *control)
         .zone = slice_from_string(control->zone),
         .peer = slice_from_string(peer != NULL && peer[0] != '\0' ? peer : self->peer),
         .admin = slice_from_string(admin != NULL && admin[0] != '\0' ? admin : self->admin),
-        .role = slice_from_string(self->role),
         .version = SLICE(CONTROL_VERSION),
         .joined_ms = self->joined_ms};
 

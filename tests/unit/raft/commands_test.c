@@ -258,6 +258,37 @@ static void a_node_may_move_but_not_rename_itself(void **state)
     m_deinit(&m);
 }
 
+/* An admin changes its role while it tells where it stands: each says nothing of what is
+ * the other's. */
+static void a_role_and_a_place_told_at_once_both_hold(void **state)
+{
+    struct machine m;
+    struct buffer command;
+    struct record record;
+    struct node_record role = node_named("eu-1"), place = role, stored;
+    char key[NODE_KEY_SIZE];
+
+    (void)state;
+    m_init(&m);
+    m_create(&m, 9, 0);
+    role.id = place.id = 1;
+    role.role = SLICE("standby");
+    role.region = (struct slice){NULL, 0};
+    place.role = (struct slice){NULL, 0};
+    place.region = SLICE("us");
+    const struct node_record *told[] = {&role, &place, &role};
+    for (size_t i = 0; i < 3; i++) {
+        buffer_init(&command, 0);
+        assert_true(node_update_encode(&command, &plain, told[i]));
+        assert_int_equal(m_apply(&m, &command), GW_OK);
+    }
+    assert_int_equal(record_get(m.txn, node_record_key(1, key), &record), GW_OK);
+    assert_true(node_record_unpack(record.value, &stored));
+    assert_true(slice_equal(stored.role, SLICE("standby")));
+    assert_true(slice_equal(stored.region, SLICE("us")));
+    m_deinit(&m);
+}
+
 static void an_undefined_region_is_refused_once_any_is_defined(void **state)
 {
     struct machine m;
@@ -284,6 +315,7 @@ int main(void)
         cmocka_unit_test(who_was_removed_is_remembered_for_a_while),
         cmocka_unit_test(two_nodes_never_share_a_peer_address),
         cmocka_unit_test(a_node_may_move_but_not_rename_itself),
+        cmocka_unit_test(a_role_and_a_place_told_at_once_both_hold),
         cmocka_unit_test(an_undefined_region_is_refused_once_any_is_defined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
