@@ -4,7 +4,9 @@
  * All of it counts as changed by the restore, at a revision far beyond any that
  * the old cluster can have given out since the snapshot: so a watch from before
  * gets 410, an ETag from before no longer fits, and `--if-revision R` of a lost
- * change is refused. The price is a revision with more digits. Sessions are kept:
+ * change is refused. The clock is part of the jump, so that another restore of the
+ * same snapshot begins beyond whatever the first has written since. The price is a
+ * revision with more digits. Sessions are kept:
  * a write that is repeated with its request id is known if the snapshot has it.
  *
  * The log begins empty behind a label, as after the install of a dump. */
@@ -23,6 +25,10 @@
 #include <stdlib.h>
 
 #define REVISION_JUMP 1000000000ull
+/* No cluster writes faster for long. 3 x 10^11 a year: a snapshot of a restore of a
+ * restore can be restored thousands of times below 2^53, where a JSON number ends. */
+#define REVISIONS_PER_MS 10
+#define CLOCK_BEGAN_MS   1767225600000ull /* 2026 */
 
 struct restoring {
     struct founding founding;
@@ -308,6 +314,13 @@ static enum result check_key(struct restoring *restoring, const struct seal_key 
     return GW_OK;
 }
 
+static uint64_t revision_after(uint64_t index, uint64_t wall_ms)
+{
+    uint64_t since_ms = wall_ms > CLOCK_BEGAN_MS ? wall_ms - CLOCK_BEGAN_MS : 0;
+
+    return index + REVISION_JUMP + since_ms * REVISIONS_PER_MS;
+}
+
 /* Text of the snapshot as a string; NULL where it has none. Owned. */
 static char *text_or_null(struct slice text)
 {
@@ -351,7 +364,7 @@ enum result offline_snapshot_restore(const struct offline_options *options,
             restoring.founding.key = *key;
             restoring.founding.has_key = true;
         }
-        restoring.index = backup->header.label.index + REVISION_JUMP;
+        restoring.index = revision_after(backup->header.label.index, instant_wall_ms());
         restored.revision = restoring.index;
         restored.from_revision = backup->header.state.revision;
         snprintf(restored.from_cluster, sizeof restored.from_cluster, "%.*s",

@@ -93,6 +93,10 @@ check "tokens of the old cluster are gone" [ "$(gw 4 cluster token list -o json 
 expect 5 "a precondition of the old cluster is refused" gw 4 apply -f <(route r1 /other) --if-revision "$old_revision"
 expect 0 "it takes writes" gw 4 apply -f <(route fresh /fresh)
 check "beyond that revision" [ "$(gw 4 cluster status -o json | jq -r .revision)" -gt "$new_revision" ]
+expect 0 "once more, it is yet another cluster" "$GW_BIN/gwctl" snapshot restore "$snapshot" --data-dir "$dir/second" -o json
+check "beyond all that the first has written, so that what was said of it never fits" is_true \
+    --arg now "$(gw 4 cluster status -o json | jq -r .revision)" '(.revision | tonumber) > ($now | tonumber) + 1000' "$dir/out"
+check "and far below what a JSON number can say" is_true '(.revision | tonumber) < 9007199254740992 / 1000' "$dir/out"
 node_join 5 && node_start 5
 check "others join it" wait_until 20 serves 5 /fresh
 node_kill 4
