@@ -3,20 +3,20 @@
  *
  *   _keys/next   all put the next key beside the one in force
  *   _keys/old    what was sealed is sealed by the new key; all change over
- *   neither      all delete the old one
+ *   neither      all delete the old one: nothing is sealed by it then (reseal.h)
  *
  * The first entry carries the new key sealed by the old, so it is nowhere in clear but
  * in the nodes' directories. */
 #include "base/instant.h"
 #include "base/log.h"
 #include "node/control/keyring.h"
-#include "pki/key.h"
+#include "node/control/reseal.h"
 #include "raft/holding.h"
 #include "raft/system.h"
 #include "store/records.h"
 
 struct stepping {
-    struct record next, old, keys, ca; /* mod_revision 0: absent; borrow */
+    struct record next, old, keys; /* mod_revision 0: absent; borrow */
     struct turning_record turning;
     struct keys_record known;
 };
@@ -29,9 +29,8 @@ static bool look(struct txn *txn, struct stepping *stepping)
         return false;
     if (record_get(txn, KEYS_KEY, &stepping->keys) == GW_OK)
         keys_record_unpack(stepping->keys.value, &stepping->known);
-    return record_get(txn, CA_KEY, &stepping->ca) == GW_OK &&
-           (stepping->next.mod_revision == 0 ||
-            turning_record_unpack(stepping->next.value, &stepping->turning));
+    return stepping->next.mod_revision == 0 ||
+           turning_record_unpack(stepping->next.value, &stepping->turning);
 }
 
 static bool is_so_far(struct txn *txn, const struct stepping *stepping, uint64_t id)
@@ -48,27 +47,6 @@ static bool is_so_far(struct txn *txn, const struct stepping *stepping, uint64_t
                : slice_equal(holding.key, stepping->known.current);
 }
 
-/* The authority's key by the next key. */
-static bool reseal(const struct control *control, const struct stepping *stepping,
-                   struct buffer *out)
-{
-    struct error err = ERROR_NONE;
-    struct buffer plain, sealed;
-    struct ca_record ca;
-
-    buffer_init(&plain, 64u << 10);
-    buffer_init(&sealed, 64u << 10);
-    if (ca_record_unpack(stepping->ca.value, &ca) &&
-        seal_open(&control->key, SLICE("_ca/1"), ca.sealed_key, &plain, &err) == GW_OK &&
-        seal_bytes(&control->other_key, SLICE("_ca/1"), buffer_slice(&plain), &sealed,
-                   &err) == GW_OK)
-        ca_record_pack(out, &(struct ca_record){.certificate = ca.certificate,
-                                                .sealed_key = buffer_slice(&sealed)});
-    key_buffer_wipe(&plain);
-    buffer_deinit(&sealed);
-    return out->size > 0 && !out->failed;
-}
-
 static void stepped(struct control_call *call)
 {
     if (call->member.result == GW_OK)
@@ -77,14 +55,31 @@ static void stepped(struct control_call *call)
     control_call_free(call);
 }
 
+/* `more` behind what has to be sealed anew. */
+static bool encode(struct txn *txn, const struct seal_key *from, const struct seal_key *to,
+                   const struct command_header *header, const struct system_item *more,
+                   size_t more_count, struct buffer *command)
+{
+    struct system_item items[RESEAL_MAX + 3];
+    struct reseal reseal;
+
+    bool is_encoded = reseal_init(&reseal, txn, from, to);
+    memcpy(items, reseal.items, reseal.count * sizeof *items);
+    memcpy(items + reseal.count, more, more_count * sizeof *items);
+    is_encoded =
+        is_encoded && system_encode(command, header, items, reseal.count + more_count);
+    reseal_deinit(&reseal);
+    return is_encoded;
+}
+
 /* Everything that is sealed is changed by the one entry that puts the key in force. */
-static bool encode_change(const struct control *control, struct stepping *stepping,
-                          uint64_t wall_ms, struct buffer *command)
+static bool encode_change(const struct control *control, struct txn *txn,
+                          struct stepping *stepping, uint64_t wall_ms,
+                          struct buffer *command)
 {
     const struct command_header header = {.wall_ms = wall_ms};
     char old_name[SEAL_NAME_SIZE], name[SEAL_NAME_SIZE];
-    struct buffer ca, keys, old;
-    bool is_encoded = false;
+    struct buffer keys, old;
 
     if (!control->has_other_key)
         return false;
@@ -92,7 +87,6 @@ static bool encode_change(const struct control *control, struct stepping *steppi
     seal_key_name(&control->other_key, name);
     if (!slice_equal(slice_from_string(name), stepping->turning.name))
         return false;
-    buffer_init(&ca, 128u << 10);
     buffer_init(&keys, 4096);
     buffer_init(&old, 4096);
     stepping->known.current = stepping->turning.name;
@@ -100,21 +94,16 @@ static bool encode_change(const struct control *control, struct stepping *steppi
     keys_record_pack(&keys, &stepping->known);
     turning_record_pack(&old, &(struct turning_record){.name = slice_from_string(old_name),
                                                        .sealed = SLICE("")});
-    if (reseal(control, stepping, &ca)) {
-        const struct system_item items[] = {
-            {.key = CA_KEY,
-             .expected_mod_revision = stepping->ca.mod_revision,
-             .value = buffer_slice(&ca)},
-            {.key = KEYS_KEY,
-             .expected_mod_revision = stepping->keys.mod_revision,
-             .value = buffer_slice(&keys)},
-            {.key = KEYS_NEXT_KEY,
-             .expected_mod_revision = stepping->next.mod_revision,
-             .is_delete = true},
-            {.key = KEYS_OLD_KEY, .value = buffer_slice(&old)}};
-        is_encoded = system_encode(command, &header, items, 4);
-    }
-    buffer_deinit(&ca);
+    const struct system_item items[] = {
+        {.key = KEYS_KEY,
+         .expected_mod_revision = stepping->keys.mod_revision,
+         .value = buffer_slice(&keys)},
+        {.key = KEYS_NEXT_KEY,
+         .expected_mod_revision = stepping->next.mod_revision,
+         .is_delete = true},
+        {.key = KEYS_OLD_KEY, .value = buffer_slice(&old)}};
+    bool is_encoded =
+        encode(txn, &control->key, &control->other_key, &header, items, 3, command);
     buffer_deinit(&keys);
     buffer_deinit(&old);
     return is_encoded;
@@ -135,12 +124,14 @@ bool keyring_step(struct control *control)
     for (size_t i = 0; is_due && i < control->nodes.count; i++)
         is_due = is_so_far(txn, &stepping, control->nodes.items[i].id);
     if (is_due && stepping.next.mod_revision != 0) {
-        is_sent = encode_change(control, &stepping, header.wall_ms, &command);
+        is_sent = encode_change(control, txn, &stepping, header.wall_ms, &command);
     } else if (is_due) {
         const struct system_item item = {.key = KEYS_OLD_KEY,
                                          .expected_mod_revision = stepping.old.mod_revision,
                                          .is_delete = true};
-        is_sent = system_encode(&command, &header, &item, 1);
+        const struct seal_key *from =
+            control->has_other_key ? &control->other_key : &control->key;
+        is_sent = encode(txn, from, &control->key, &header, &item, 1, &command);
     }
     txn_abort(txn);
     is_sent = is_sent && control_call(control, MEMBER_PROPOSE, buffer_slice(&command), 0, 0,
