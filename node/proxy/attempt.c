@@ -8,6 +8,7 @@
  * beside the plan and the budget, if repeating is safe. */
 #include "node/proxy/attempt.h"
 
+#include "node/proxy/choice.h"
 #include "node/proxy/fallback.h"
 #include "node/proxy/forwarded.h"
 #include "node/proxy/gate.h"
@@ -216,60 +217,11 @@ void attempt_connected(struct exchange *exchange, int error)
 
 /* ---- choosing ---- */
 
-static bool has_connection(const struct exchange *exchange, uint32_t index)
-{
-    uint32_t most = exchange->service->target->pool_connections;
-    const struct endpoint *endpoint = exchange->service->endpoints[index];
-
-    return most == 0 || endpoint->idle_count > 0 ||
-           endpoint->open_count < worker_share(exchange->worker, most);
-}
-
-/* Who has no connection left is passed over as if it had been tried. */
-static uint32_t pick(struct exchange *exchange, uint64_t at_us)
-{
-    const struct target_service *target = exchange->service->target;
-    struct balance_call call = {
-        .set = &target->balance_set,
-        .method = (enum balance)target->balance,
-        .live = exchange->service->lives,
-        .tried = exchange->tried,
-        .tried_count = exchange->tried_count,
-        .in_flight_max =
-            (uint32_t)worker_share(exchange->worker, target->endpoint_in_flight),
-        .now_us = at_us,
-        .decay_ms = target->ewma_decay_ms,
-        .slow_for_ms = target->slow_for_ms,
-        .slow_from = target->slow_from,
-        .sticky =
-            exchange->affinity.sticky_id == 0
-                ? 0
-                : 1 + balance_set_find(&target->balance_set, exchange->affinity.sticky_id),
-        .has_key = exchange->affinity.has_key,
-        .key = exchange->affinity.key,
-        .bound = target->hash_bound,
-        .rng = &exchange->worker->rng,
-    };
-    uint32_t index = balance_pick(&call);
-    if (index == BALANCE_NONE && exchange->tried_count > 0) {
-        /* All were tried: the same again, rather than nobody. */
-        call.tried_count = exchange->tried_count = 0;
-        index = balance_pick(&call);
-    }
-    while (index != BALANCE_NONE && !has_connection(exchange, index) &&
-           exchange->tried_count < BALANCE_TRIED_MAX) {
-        exchange->tried[exchange->tried_count++] = index;
-        call.tried_count = exchange->tried_count;
-        index = balance_pick(&call);
-    }
-    return index;
-}
-
 void attempt_start(struct exchange *exchange)
 {
     const struct target_service *target = exchange->service->target;
     uint64_t at_us = now_us();
-    uint32_t index = pick(exchange, at_us);
+    uint32_t index = choice_for_attempt(exchange, at_us);
     if (index == BALANCE_NONE) {
         bool is_full = balance_available(&target->balance_set) > 0;
         if (!is_full && fallback_take(exchange, REASON_NO_ENDPOINT))
@@ -309,7 +261,7 @@ void attempt_start(struct exchange *exchange)
         send_head(exchange);
         return;
     }
-    if (!has_connection(exchange, index)) {
+    if (!choice_has_connection(exchange->worker, exchange->service, index)) {
         attempt_cancel(exchange);
         exchange_fail(exchange, REASON_OVERLOADED);
         return;

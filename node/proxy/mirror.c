@@ -2,7 +2,7 @@
  * of its endpoint and in the metrics, so that copies keep to the same limits. */
 #include "node/proxy/mirror.h"
 
-#include "node/proxy/exchange.h"
+#include "node/proxy/choice.h"
 #include "node/proxy/pool.h"
 #include "node/proxy/resolve.h"
 
@@ -216,30 +216,11 @@ static void write_out(struct mirror *mirror)
     mirror->bytes = NULL;
 }
 
-static uint32_t pick(const struct mirror *mirror)
-{
-    const struct target_service *target = mirror->service->target;
-    struct worker *worker = mirror->worker;
-    struct balance_call call = {
-        .set = &target->balance_set,
-        .method = (enum balance)target->balance,
-        .live = mirror->service->lives,
-        .in_flight_max = (uint32_t)worker_share(worker, target->endpoint_in_flight),
-        .now_us = mirror->started_us,
-        .decay_ms = target->ewma_decay_ms,
-        .slow_for_ms = target->slow_for_ms,
-        .slow_from = target->slow_from,
-        .rng = &worker->rng,
-    };
-
-    return balance_pick(&call);
-}
-
 /* An endpoint and a connection to it, idle or begun; false: there is none. */
 static bool connect_to(struct mirror *mirror)
 {
-    const struct target_service *target = mirror->service->target;
-    uint32_t index = pick(mirror);
+    struct worker *worker = mirror->worker;
+    uint32_t index = choice_for_copy(worker, mirror->service, mirror->started_us);
     struct address address;
 
     if (index == BALANCE_NONE)
@@ -247,8 +228,7 @@ static bool connect_to(struct mirror *mirror)
     struct endpoint *endpoint = mirror->service->endpoints[index];
     struct upstream *upstream = pool_take(endpoint);
     if (upstream == NULL) {
-        if (target->pool_connections > 0 &&
-            endpoint->open_count >= worker_share(mirror->worker, target->pool_connections))
+        if (!choice_has_connection(worker, mirror->service, index))
             return false;
         address = endpoint->address;
         if (endpoint->resolver != NULL &&
