@@ -78,10 +78,10 @@ fi
 if [ "$sealed" = yes ]; then
     say "no packages from within a container; using bases that have them"
     has quorumgate-runtime:trixie || make quorumgate-runtime:trixie \
-        libjansson4 liblmdb0 libpcre2-8-0 libssl3t64 libuv1t64 libxxhash0 libyaml-0-2
+        libjansson4 liblmdb0 libpcre2-8-0 libssl3t64 libuv1t64 libxxhash0 libyaml-0-2 zlib1g
     has quorumgate-builder:trixie || make quorumgate-builder:trixie \
         cmake ninja-build gcc binutils pkgconf libc6-dev libuv1-dev libssl-dev libmsgpack-c-dev liblmdb-dev libyaml-dev \
-        libjansson-dev libpcre2-dev libxxhash-dev dpkg-dev patch xz-utils debian-archive-keyring
+        libjansson-dev libpcre2-dev zlib1g-dev libxxhash-dev dpkg-dev patch xz-utils debian-archive-keyring
     build none --build-arg BUILDER=quorumgate-builder:trixie --build-arg RUNTIME=quorumgate-runtime:trixie ||
         die "the build failed; its messages are above"
 fi

@@ -118,13 +118,13 @@ SCHEMA(cors_schema, struct cors_policy, "cors", .fields = cors_fields, .check = 
 
 static const struct field compress_fields[] = {
     LIST(STRING, 1, struct compress_policy, algorithms, "algorithms", .initial = "[gzip]",
-         .values = algorithms, .reserved = "br zstd", .help = "By preference."),
+         .values = algorithms, .reserved = "br zstd", HONOURED, .help = "By preference."),
     LIST(STRING, 2, struct compress_policy, types, "types",
-         .initial = "['text/*', application/json]", .help = "Media types."),
+         .initial = "['text/*', application/json]", HONOURED, .help = "Media types."),
     SIZE(3, struct compress_policy, min_bytes, "minBytes", .initial = "1KiB", .min = 0,
-         .max = 1 << 30, .help = "Smaller ones are left alone."),
+         .max = 1 << 30, HONOURED, .help = "Smaller ones are left alone."),
     NUMBER(4, struct compress_policy, level, "level", .initial = "5", .min = 1, .max = 9,
-           .help = "Effort."),
+           HONOURED, .help = "Effort."),
     END,
 };
 SCHEMA(compress_schema, struct compress_policy, "compress", .fields = compress_fields);
@@ -238,7 +238,7 @@ static const struct field fields[] = {
          .help = "Overrides the Listener's; 0B unlimited."),
     SECTION(8, struct policy_spec, cors, "cors", cors_schema, HONOURED,
             .help = "Other origins."),
-    SECTION(9, struct policy_spec, compress, "compress", compress_schema,
+    SECTION(9, struct policy_spec, compress, "compress", compress_schema, HONOURED,
             .help = "Of responses."),
     SECTION(10, struct policy_spec, auth, "auth", policy_auth_schema,
             .help = "Who calls; none given: anonymous."),

@@ -2,7 +2,7 @@
 #include "node/policy/policy.h"
 
 const struct policy_type *const policy_list[] = {
-    &policy_limits, &policy_retry, &policy_headers, &policy_cors, NULL,
+    &policy_limits, &policy_retry, &policy_headers, &policy_cors, &policy_compress, NULL,
 };
 
 enum result policies_compile(struct policy_compile *compile,

@@ -47,6 +47,14 @@ struct cors_plan {
     struct slice max_age;                  /* in seconds */
 };
 
+struct compress_plan {
+    const struct slice *types; /* as configured: whole, or ending in a star */
+    uint32_t type_count;
+    uint64_t min_bytes;
+    int level;
+};
+
+bool compress_has_type(const struct compress_plan *compress, struct slice content_type);
 /* What Access-Control-Allow-Origin says to this origin; data NULL: it may not. */
 struct slice cors_allowed(const struct cors_plan *cors, struct slice origin);
 
@@ -57,7 +65,8 @@ struct policy_set {
     struct retry_plan retry;
     const struct header_change *request_headers, *response_headers;
     uint32_t request_header_count, response_header_count;
-    const struct cors_plan *cors; /* NULL: none */
+    const struct cors_plan *cors;         /* NULL: none */
+    const struct compress_plan *compress; /* NULL: none */
 };
 
 struct policy_compile {
@@ -93,6 +102,7 @@ static inline uint32_t policy_ms(uint64_t ms)
     return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
-extern const struct policy_type policy_cors, policy_headers, policy_limits, policy_retry;
+extern const struct policy_type policy_compress, policy_cors, policy_headers, policy_limits,
+    policy_retry;
 
 #endif

@@ -9,6 +9,7 @@
 #include "node/proxy/attempt.h"
 
 #include "node/proxy/choice.h"
+#include "node/proxy/compress.h"
 #include "node/proxy/fallback.h"
 #include "node/proxy/forwarded.h"
 #include "node/proxy/gate.h"
@@ -464,6 +465,7 @@ static void answer_begin(struct exchange *exchange, const struct http_message *m
     }
     if (message->framing == HTTP_FRAMING_UNTIL_CLOSE)
         exchange->upstream_keep_alive = false;
+    compress_begin(exchange, message);
 
     h1_write_init(&out, worker->head, CORE_HEAD_BYTES);
     forwarded_answer(&out, exchange, message);

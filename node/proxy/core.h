@@ -14,8 +14,12 @@
 
 #include <stdatomic.h>
 
+/* Streams of compression at a time: each has 256 KiB. */
+#define CORE_GZIPS 64u
+
 struct client;
 struct exchange;
+struct gzip;
 struct mirror;
 struct serving;
 struct upstream;
@@ -68,7 +72,10 @@ struct worker {
     struct client *free_clients;
     struct exchange *free_exchanges;
     struct mirror *free_mirrors;
-    struct list_link mirrors; /* copies under way */
+    struct gzip *free_gzips[CORE_GZIPS];
+    unsigned free_gzip_count, gzip_count; /* kept, made (compress.c) */
+    char *gzip_out;                       /* NULL before the first */
+    struct list_link mirrors;             /* copies under way */
     struct upstream *free_upstreams;
     uint64_t allocated; /* objects made by malloc so far: stands still once warm */
     struct wheel_timer sweep;
@@ -98,7 +105,7 @@ static inline uint64_t core_after(const struct worker *worker, uint64_t ms)
  * path, so the kernel's uneven spread of connections may refuse a little early. */
 static inline uint64_t worker_share(const struct worker *worker, uint64_t limit)
 {
-    return (limit + worker->count - 1) / worker->count;
+    return worker->count == 1 ? limit : (limit + worker->count - 1) / worker->count;
 }
 
 #endif

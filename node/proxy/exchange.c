@@ -6,8 +6,10 @@
  * head's bytes are gone. */
 #include "node/proxy/exchange.h"
 
+#include "http/coding.h"
 #include "http/uri.h"
 #include "node/proxy/attempt.h"
+#include "node/proxy/compress.h"
 #include "node/proxy/cors.h"
 #include "node/proxy/fallback.h"
 #include "node/proxy/forwarded.h"
@@ -59,6 +61,7 @@ static void exchange_release(struct exchange *exchange)
 {
     struct worker *worker = exchange->worker;
     mirror_drop(exchange);
+    compress_drop(exchange);
     gate_leave(exchange);
     if (exchange->is_retrying)
         retry_budget_give(&exchange->service->live->budget);
@@ -234,7 +237,8 @@ static bool expand_changes(struct exchange *exchange, const struct template_vars
                            bool is_preflight)
 {
     const struct plan *plan = exchange->plan;
-    uint32_t most = plan->response_header_count + (plan->cors == NULL ? 0 : CORS_CHANGES);
+    uint32_t most = plan->response_header_count + (plan->cors == NULL ? 0 : CORS_CHANGES) +
+                    (plan->compress == NULL ? 0 : COMPRESS_CHANGES);
     if (most == 0)
         return true;
     exchange->changes = arena_alloc(&exchange->arena, most * sizeof *exchange->changes);
@@ -345,6 +349,10 @@ static void proxy(struct exchange *exchange, const struct http_message *message,
     }
     exchange->total_due_ms = core_after(worker, plan->timeout_ms);
     exchange->idle_ms = plan->idle_ms;
+    exchange->accepts_gzip =
+        plan->compress != NULL &&
+        coding_is_accepted(message_value(message, HTTP_HEADER_ACCEPT_ENCODING),
+                           SLICE("gzip"));
     exchange->keep_held = http_method_is_idempotent((enum http_method)exchange->method) ||
                           (plan->retry.methods & 1u << exchange->method) != 0;
     retry_budget_enter(&exchange->service->live->budget);

@@ -111,6 +111,8 @@ struct exchange {
     bool answer_done;       /* all of it came */
     bool client_chunked;
     bool upstream_ended;   /* in a tunnel: it says nothing more */
+    bool accepts_gzip;     /* the client; only asked where the plan compresses */
+    struct gzip *gzip;     /* what compresses the answer; NULL: nothing (compress.c) */
     uint8_t interim_count; /* 1xx of this attempt */
     bool upstream_keep_alive;
     uint64_t answer_left, answer_size;

@@ -272,8 +272,8 @@ static bool goes_downstream(const struct http_header *header,
 static void write_framing(struct h1_write *out, const struct exchange *exchange,
                           const struct http_message *message)
 {
-    if (message->framing == HTTP_FRAMING_LENGTH ||
-        (message->has_length && message->status != 204))
+    if (exchange->gzip == NULL && (message->framing == HTTP_FRAMING_LENGTH ||
+                                   (message->has_length && message->status != 204)))
         h1_write_header_u64(out, SLICE("content-length"), message->content_length);
     else if (exchange->client_chunked)
         h1_write_literal(out, "transfer-encoding: chunked\r\n");

@@ -15,6 +15,8 @@ void gate_init(struct gate *gate)
 static struct bulkhead_limits part_of(const struct worker *worker,
                                       struct bulkhead_limits limits)
 {
+    if (limits.in_flight == 0)
+        return limits;
     limits.in_flight = (uint32_t)worker_share(worker, limits.in_flight);
     limits.queue = (uint32_t)worker_share(worker, limits.queue);
     return limits;

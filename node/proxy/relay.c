@@ -3,6 +3,7 @@
  * kept for another try, and what a socket did not take (flow.c). */
 #include "node/proxy/relay.h"
 
+#include "node/proxy/compress.h"
 #include "node/proxy/mirror.h"
 #include "node/proxy/trailers.h"
 
@@ -246,8 +247,8 @@ enum relay_result relay_request(struct exchange *exchange, struct slice *data)
 
 /* ---- answers ---- */
 
-static enum relay_result answer_piece(struct exchange *exchange, struct slice *data,
-                                      struct slice *ret_piece)
+enum relay_result relay_answer_piece(struct exchange *exchange, struct slice *data,
+                                     struct slice *ret_piece)
 {
     *ret_piece = (struct slice){NULL, 0};
     switch (exchange->answer_framing) {
@@ -293,6 +294,8 @@ static enum relay_result answer_piece(struct exchange *exchange, struct slice *d
 enum relay_result relay_answer(struct exchange *exchange, struct slice head,
                                struct slice *data)
 {
+    if (exchange->gzip != NULL)
+        return compress_answer(exchange, head, data);
     bool is_chunked = exchange->client_chunked;
     bool is_queued = false;
     exchange_touch(exchange);
@@ -303,7 +306,7 @@ enum relay_result relay_answer(struct exchange *exchange, struct slice head,
         /* The first turn counts without data too: a body of nothing is done. */
         do {
             struct slice piece;
-            if (answer_piece(exchange, data, &piece) != RELAY_OK)
+            if (relay_answer_piece(exchange, data, &piece) != RELAY_OK)
                 return RELAY_BAD;
             if (piece.size > 0)
                 gather_piece(&gather, piece);
@@ -331,6 +334,8 @@ enum relay_result relay_answer(struct exchange *exchange, struct slice head,
 
 enum relay_result relay_answer_end(struct exchange *exchange)
 {
+    if (exchange->gzip != NULL)
+        return compress_end(exchange);
     exchange->answer_done = true;
     if (!exchange->client_chunked)
         return flow_is_writing(&exchange->client->flow) ? RELAY_BLOCKED : RELAY_OK;

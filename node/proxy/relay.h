@@ -22,6 +22,9 @@ enum relay_result relay_request(struct exchange *exchange, struct slice *data);
  * *data keeps what follows the body. BLOCKED: all is taken, the client's flow queues. */
 enum relay_result relay_answer(struct exchange *exchange, struct slice head,
                                struct slice *data);
+/* One piece of the answer's body off *data; empty at the end of the input or the body. */
+enum relay_result relay_answer_piece(struct exchange *exchange, struct slice *data,
+                                     struct slice *ret_piece);
 /* The upstream's end was the body's: says so to the client. */
 enum relay_result relay_answer_end(struct exchange *exchange);
 

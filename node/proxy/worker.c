@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "node/proxy/acceptor.h"
 #include "node/proxy/client.h"
+#include "node/proxy/compress.h"
 #include "node/proxy/drain.h"
 #include "node/proxy/exchange.h"
 #include "node/proxy/gate.h"
@@ -167,6 +168,7 @@ static void worker_free(struct worker *worker)
     table_deinit(&worker->route_gates);
     exchange_free_all(worker);
     mirror_free_all(worker);
+    compress_free_all(worker);
     client_free_all(worker);
     counts_deinit(&worker->counts);
     blocks_deinit(&worker->blocks);

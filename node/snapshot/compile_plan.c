@@ -248,6 +248,15 @@ static enum result plan_mirror(struct compile *compile, const struct mirror_spec
     return find_service(compile, spec->service, &plan->mirror, err);
 }
 
+/* A route that answers itself calls nobody. */
+static void warn_unused(struct compile *compile, const struct route_spec *spec)
+{
+    if (spec->mirror != NULL)
+        compile_warn(compile, "mirror: a route that answers itself has nothing to copy");
+    if (spec->fallback != NULL)
+        compile_warn(compile, "fallback: a route that answers itself needs none");
+}
+
 enum result compile_plan(struct compile *compile, const struct resource *resource,
                          const struct router_route *route, struct plan *ret_plan,
                          struct error *err)
@@ -262,6 +271,8 @@ enum result compile_plan(struct compile *compile, const struct resource *resourc
     result = plan_maintenance(compile, spec->maintenance, ret_plan, err);
     if (result != GW_OK)
         return error_wrap(err, "maintenance");
+    if (spec->redirect != NULL || spec->respond != NULL)
+        warn_unused(compile, spec);
     if (spec->redirect != NULL) {
         result = plan_redirect(compile, spec->redirect, ret_plan, err);
         return result == GW_OK ? result : error_wrap(err, "redirect");

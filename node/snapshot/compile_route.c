@@ -235,6 +235,7 @@ static void plan_policy(struct plan *plan, const struct policy_set *set)
     plan->response_headers = set->response_headers;
     plan->response_header_count = set->response_header_count;
     plan->cors = set->cors;
+    plan->compress = set->compress;
 }
 
 static void warn_policy(void *context, const char *text)

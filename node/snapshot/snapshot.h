@@ -112,8 +112,9 @@ struct plan {
     struct retry_plan retry;
     const struct header_change *request_headers, *response_headers;
     uint32_t request_header_count, response_header_count;
-    const struct cors_plan *cors; /* NULL: none */
-    const struct slice *upgrades; /* tokens that may become a tunnel */
+    const struct cors_plan *cors;         /* NULL: none */
+    const struct compress_plan *compress; /* NULL: none */
+    const struct slice *upgrades;         /* tokens that may become a tunnel */
     uint32_t upgrade_count;
     uint32_t number; /* dense 0..n-1 within the snapshot: for metrics cells */
 };

@@ -43,6 +43,7 @@ spec:
   fallback: {service: spare}
   bulkhead: {inFlight: 16}
   cors: {origins: ["https://shop.example"]}
+  compress: {minBytes: 0B}
 $1
 YAML
     gw 1 apply -f all.yaml >apply.log 2>&1
@@ -69,6 +70,9 @@ same "a seat is kept" 1 "$(wc -l <seats)"
 same "a canary is sent on" c "$(who -H 'x-canary: 1')"
 same "another origin is let in" https://shop.example \
     "$(curl -s -D - -o /dev/null -H 'origin: https://shop.example' "$url/" | sed -n 's/^access-control-allow-origin: \(.*\)\r$/\1/p')"
+
+same "an answer comes compressed" c \
+    "$(curl -s --max-time 5 -H 'accept-encoding: gzip' -H 'x-canary: 1' "$url/who" | gunzip | jq -r .name)"
 
 weight=0
 configure ""

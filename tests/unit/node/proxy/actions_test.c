@@ -2,6 +2,10 @@
  * out when the service is gone, copies for a second service. */
 #include "cast.h"
 
+#include "node/proxy/core.h"
+
+#include <zlib.h>
+
 static struct origin one, two;
 static struct gateway gateway;
 
@@ -35,7 +39,7 @@ static const char *yaml_of(const char *route)
              "apiVersion: gw/v1\nkind: Service\nmetadata: {name: nobody}\n"
              "spec: {endpoints: [{name: a, address: \"127.0.0.1:%u\", weight: 0}]}\n---\n"
              "apiVersion: gw/v1\nkind: Route\nmetadata: {name: all}\n"
-             "spec:\n  match: {path: {prefix: /}, methods: [GET, POST, PUT]}\n%s",
+             "spec:\n  match: {path: {prefix: /}, methods: [GET, HEAD, POST, PUT]}\n%s",
              (unsigned)one.port, (unsigned)two.port, (unsigned)one.port, route);
     return yaml;
 }
@@ -298,6 +302,159 @@ static void a_share_of_requests_is_copied(void **state)
     gateway_stop(&gateway);
 }
 
+/* ---- compression ---- */
+
+/* Unpacks the body, as far as it is there. */
+static size_t unpacked_size(const struct answer *answer, char *out, size_t capacity)
+{
+    z_stream stream = {.next_in = (Bytef *)answer->body,
+                       .avail_in = (uInt)answer->body_size,
+                       .next_out = (Bytef *)out,
+                       .avail_out = (uInt)capacity};
+    assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
+    int rc = inflate(&stream, Z_SYNC_FLUSH);
+    assert_true(rc == Z_OK || rc == Z_STREAM_END);
+    inflateEnd(&stream);
+    return capacity - stream.avail_out;
+}
+
+static void ask_gzip(const char *method, const char *path, struct answer *answer)
+{
+    char request[256];
+    snprintf(request, sizeof request,
+             "%s %s HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br\r\n\r\n", method,
+             path);
+    ask(gateway.port, request, answer);
+}
+
+static void text_is_compressed_for_who_takes_it(void **state)
+{
+    static char out[1 << 20];
+    struct answer answer;
+    (void)state;
+    gateway_start(&gateway, yaml_of("  service: first\n  compress: {}\n"));
+    for (unsigned i = 0; i < 3; i++) { /* the second time with a used stream */
+        ask_gzip("GET", "/text/500000", &answer);
+        assert_int_equal(answer.status, 200);
+        assert_header(&answer, "content-encoding", "gzip");
+        assert_header(&answer, "content-length", NULL);
+        assert_header(&answer, "vary", "accept-encoding");
+        assert_header(&answer, "etag", "W/\"v1\"");
+        assert_header(&answer, "accept-ranges", NULL);
+        assert_true(answer.body_size < 10000);
+        assert_int_equal(unpacked_size(&answer, out, sizeof out), 500000);
+        answer_free(&answer);
+    }
+    ask_gzip("GET", "/text-close/70000", &answer);
+    assert_header(&answer, "content-encoding", "gzip");
+    assert_int_equal(unpacked_size(&answer, out, sizeof out), 70000);
+    answer_free(&answer);
+    /* As it is: who does not ask, what is small, of another type, or packed already. */
+    ask(gateway.port, GET("/text/5000"), &answer);
+    assert_header(&answer, "content-encoding", NULL);
+    assert_header(&answer, "vary", "accept-encoding");
+    assert_header(&answer, "etag", "\"v1\"");
+    assert_int_equal(answer.body_size, 5000);
+    answer_free(&answer);
+    static const char *const plain[] = {"/text/1000", "/size/5000"};
+    for (unsigned i = 0; i < 2; i++) {
+        ask_gzip("GET", plain[i], &answer);
+        assert_header(&answer, "content-encoding", NULL);
+        assert_int_equal(answer.body_size, strtoul(plain[i] + 6, NULL, 10));
+        answer_free(&answer);
+    }
+    ask_gzip("GET", "/packed", &answer);
+    assert_header(&answer, "content-encoding", "gzip");
+    assert_string_equal(answer.body, "packed");
+    answer_free(&answer);
+    struct visitor visitor;
+    visitor_open(&visitor, gateway.port);
+    write_text(visitor.fd,
+               "HEAD /text/5000 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n"
+               "GET /text/5000 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
+    visitor_read(&visitor, true, &answer);
+    assert_int_equal(answer.status, 200);
+    answer_free(&answer);
+    visitor_read(&visitor, false, &answer);
+    assert_header(&answer, "content-encoding", "gzip");
+    answer_free(&answer);
+    visitor_close(&visitor);
+    gateway_stop(&gateway);
+}
+
+static void an_event_does_not_wait_for_the_next(void **state)
+{
+    char out[64];
+    struct visitor visitor;
+    (void)state;
+    gateway_start(&gateway, yaml_of("  service: first\n  compress: {minBytes: 0B}\n"));
+    visitor_open(&visitor, gateway.port);
+    write_text(visitor.fd,
+               "GET /events HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
+    size_t got = 0;
+    while (got < 5) {
+        assert_true(visitor_fill(&visitor));
+        char *body = memmem(visitor.buffer, visitor.size, "\r\n\r\n", 4);
+        char *line =
+            body == NULL
+                ? NULL
+                : memmem(body + 4, visitor.size - (size_t)(body + 4 - visitor.buffer),
+                         "\r\n", 2);
+        if (line == NULL)
+            continue;
+        struct answer answer = {.body = line + 2};
+        answer.body_size = visitor.size - (size_t)(answer.body - visitor.buffer);
+        size_t chunk = strtoul(body + 4, NULL, 16);
+        if (answer.body_size < chunk)
+            continue;
+        answer.body_size = chunk;
+        got = unpacked_size(&answer, out, sizeof out);
+    }
+    assert_memory_equal(out, "first", 5);
+    visitor_close(&visitor);
+    gateway_stop(&gateway);
+}
+
+/* ---- memory ---- */
+
+/* Objects and blocks that the worker has made so far. Looked at while it is quiet. */
+static uint64_t made(void)
+{
+    return gateway.worker->allocated + gateway.worker->blocks.allocated;
+}
+
+static void a_warm_worker_makes_nothing_new(void **state)
+{
+    static const char all[] = "POST /text/20000 HTTP/1.1\r\nHost: a\r\nX-User: u\r\n"
+                              "Origin: https://shop.example\r\nAccept-Encoding: gzip\r\n"
+                              "Content-Length: 5\r\n\r\nhello";
+    struct visitor visitor;
+    struct answer answer;
+    uint64_t warm = 0;
+    (void)state;
+    gateway_start(&gateway,
+                  yaml_of("  split: [{service: first, weight: 1}]\n  splitBy: cookie\n"
+                          "  mirror: {service: second}\n  compress: {}\n"
+                          "  bulkhead: {inFlight: 4}\n"
+                          "  cors: {origins: [\"https://shop.example\"]}\n"));
+    visitor_open(&visitor, gateway.port);
+    unsigned before = two.requests;
+    for (unsigned i = 1; i <= 300; i++) {
+        write_all(visitor.fd, all, sizeof all - 1);
+        visitor_read(&visitor, false, &answer);
+        assert_int_equal(answer.status, 200);
+        assert_header(&answer, "content-encoding", "gzip");
+        answer_free(&answer);
+        eventually(two.requests == before + i); /* one copy at a time */
+        if (i == 100)
+            warm = made();
+    }
+    /* Nothing per request; two copies under way at once may come late. */
+    assert_in_range(made() - warm, 0, 10);
+    visitor_close(&visitor);
+    gateway_stop(&gateway);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +467,9 @@ int main(void)
         cmocka_unit_test(whatever_the_mirror_does_the_client_is_served),
         cmocka_unit_test(what_is_too_large_is_not_copied),
         cmocka_unit_test(a_share_of_requests_is_copied),
+        cmocka_unit_test(text_is_compressed_for_who_takes_it),
+        cmocka_unit_test(an_event_does_not_wait_for_the_next),
+        cmocka_unit_test(a_warm_worker_makes_nothing_new),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -78,6 +78,26 @@ static bool origin_answer(struct origin *origin, int fd, const char *head, const
         }
         if (!is_head)
             write_text(fd, "0\r\nX-Trailer: late\r\nSet-Cookie: a=b\r\n\r\n");
+    } else if (strncmp(path, "/text/", 6) == 0) {
+        write_text(fd,
+                   "HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=utf-8\r\n"
+                   "ETag: \"v1\"\r\nAccept-Ranges: bytes\r\nContent-Length: %lu\r\n\r\n",
+                   number);
+        if (!is_head)
+            write_filler(fd, number);
+    } else if (strncmp(path, "/text-close/", 12) == 0) {
+        write_text(fd, "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n");
+        write_filler(fd, number);
+        return false;
+    } else if (strcmp(path, "/events") == 0) {
+        write_text(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                       "Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
+        while (read(fd, text, sizeof text) > 0)
+            ;
+        return false;
+    } else if (strcmp(path, "/packed") == 0) {
+        write_text(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+                       "Content-Encoding: gzip\r\nContent-Length: 6\r\n\r\npacked");
     } else if (strncmp(path, "/close/", 7) == 0) {
         write_text(fd, "HTTP/1.0 200 OK\r\n\r\n");
         write_filler(fd, number);
