@@ -302,6 +302,7 @@ void forwarded_switch(struct h1_write *out, const struct exchange *exchange,
 {
     h1_write_status_line(out, message->status, message->reason);
     write_changed(out, exchange, message);
+    affinity_write(out, exchange);
     h1_write_header(out, SLICE("x-request-id"), exchange->request_id);
     h1_write_literal(out, "connection: upgrade\r\n");
     h1_write_header(out, SLICE("upgrade"), message_value(message, HTTP_HEADER_UPGRADE));

@@ -99,7 +99,7 @@ void mirror_begin(struct exchange *exchange)
     const struct plan *plan = exchange->plan;
     struct worker *worker = exchange->worker;
 
-    if (plan->mirror == NULL ||
+    if (plan->mirror == NULL || exchange->upgrade.size > 0 ||
         (plan->mirror_share < ENDPOINT_SHARE_ALL &&
          rng_below(&worker->rng, ENDPOINT_SHARE_ALL) >= plan->mirror_share))
         return;

@@ -3,7 +3,8 @@
  * A copy is sent once the whole request is there, on a connection of its own, and
  * shares nothing with the original after that: a slow mirror costs the client
  * nothing. Never retried; a request too large to keep, or one too many at the
- * mirror, is not copied, and counted. The worker's thread only. */
+ * mirror, is not copied, and counted; one that would become a tunnel is not copied. The
+ * worker's thread only. */
 #ifndef GW_NODE_PROXY_MIRROR_H
 #define GW_NODE_PROXY_MIRROR_H
 

@@ -6,6 +6,7 @@
 #include "http/fields.h"
 #include "node/proxy/attempt.h"
 #include "node/proxy/forwarded.h"
+#include "node/proxy/gate.h"
 #include "node/proxy/pool.h"
 
 /* ---- the agreement ---- */
@@ -145,6 +146,7 @@ void tunnel_begin(struct exchange *exchange, const struct http_message *message,
     exchange->total_due_ms = UINT64_MAX;
     counts_tunnel(&worker->counts, exchange->route, true);
     leave_budget(exchange);
+    gate_leave(exchange); /* nor are those that last for hours what a bulkhead is for */
     exchange_touch(exchange);
 
     uv_buf_t bufs[2] = {uv_buf_init(out.data, (unsigned)out.size),

@@ -288,6 +288,21 @@ static void what_is_too_large_is_not_copied(void **state)
     gateway_stop(&gateway);
 }
 
+static void what_may_become_a_tunnel_is_not_copied(void **state)
+{
+    (void)state;
+    gateway_start(&gateway, yaml_of("  service: first\n  mirror: {service: second}\n"));
+    unsigned before = two.requests;
+    assert_int_equal(ask_status(gateway.port,
+                                "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n"
+                                "Upgrade: websocket\r\n\r\n"),
+                     200);
+    assert_int_equal(ask_status(gateway.port, GET("/")), 200);
+    eventually(two.requests > before);
+    assert_int_equal(two.requests, before + 1);
+    gateway_stop(&gateway);
+}
+
 static void a_share_of_requests_is_copied(void **state)
 {
     (void)state;
@@ -466,6 +481,7 @@ int main(void)
         cmocka_unit_test(a_copy_goes_to_the_mirror),
         cmocka_unit_test(whatever_the_mirror_does_the_client_is_served),
         cmocka_unit_test(what_is_too_large_is_not_copied),
+        cmocka_unit_test(what_may_become_a_tunnel_is_not_copied),
         cmocka_unit_test(a_share_of_requests_is_copied),
         cmocka_unit_test(text_is_compressed_for_who_takes_it),
         cmocka_unit_test(an_event_does_not_wait_for_the_next),

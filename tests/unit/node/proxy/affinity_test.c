@@ -248,6 +248,26 @@ static void a_route_has_so_many_requests_at_once(void **state)
                        "  bulkhead: {inFlight: 1, queue: 1, wait: 1500ms}\n");
 }
 
+static void a_tunnel_is_sticky_and_takes_no_place(void **state)
+{
+    struct visitor tunnel;
+    struct answer answer;
+    (void)state;
+    gateway_start(&gateway, yaml_of("  bulkhead: {inFlight: 1, queue: 0}\n"
+                                    "  sticky: {cookie: gw}\n",
+                                    "  service: pair\n"));
+    visitor_open(&tunnel, gateway.port);
+    write_text(tunnel.fd, "GET /tunnel/echo HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n"
+                          "Upgrade: websocket\r\n\r\n");
+    visitor_read(&tunnel, false, &answer);
+    assert_int_equal(answer.status, 101);
+    assert_non_null(header_of(&answer, "set-cookie"));
+    answer_free(&answer);
+    assert_int_equal(ask_status(gateway.port, GET("/")), 200);
+    visitor_close(&tunnel);
+    gateway_stop(&gateway);
+}
+
 static void an_endpoint_without_a_connection_left_is_passed_over(void **state)
 {
     struct visitor first, second, third;
@@ -277,6 +297,7 @@ int main(void)
         cmocka_unit_test(who_is_named_goes_to_the_canary),
         cmocka_unit_test(a_service_has_so_many_requests_at_once),
         cmocka_unit_test(a_route_has_so_many_requests_at_once),
+        cmocka_unit_test(a_tunnel_is_sticky_and_takes_no_place),
         cmocka_unit_test(an_endpoint_without_a_connection_left_is_passed_over),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
