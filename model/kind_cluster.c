@@ -188,24 +188,34 @@ static bool is_redaction(struct slice text)
 }
 
 static const struct field access_log_fields[] = {
-    BOOL(1, struct cluster_access_log, enabled, "enabled", .initial = "true",
+    BOOL(1, struct cluster_access_log, enabled, "enabled", .initial = "true", HONOURED,
          .help = "Or not."),
     CHOICE(2, struct cluster_access_log, format, "format", .values = log_formats,
-           .initial = "json", .help = "Of a line."),
+           .initial = "json", HONOURED, .help = "Of a line."),
     SHARE(3, struct cluster_access_log, sample, "sample", .initial = "100%", .min = 0,
-          .max = 10000, .help = "Of requests."),
+          .max = 10000, HONOURED, .help = "Of requests."),
     SHARE(4, struct cluster_access_log, errors, "errors", .initial = "100%", .min = 0,
-          .max = 10000, .help = "Of requests that failed."),
+          .max = 10000, HONOURED, .help = "Of requests that failed."),
     LIST(STRING, 5, struct cluster_access_log, redact, "redact", .check = is_redaction,
-         .expected = "query.NAME, header.NAME or cookie.NAME", .help = "Values hidden."),
-    LIST(HEADER, 6, struct cluster_access_log, headers, "headers", .help = "Also logged."),
+         .expected = "query.NAME, header.NAME or cookie.NAME", HONOURED,
+         .help = "Values hidden."),
+    LIST(HEADER, 6, struct cluster_access_log, headers, "headers", HONOURED,
+         .help = "Also logged."),
     CHOICE(7, struct cluster_access_log, to, "to", .values = log_targets,
-           .initial = "stdout", .help = "Where to."),
-    STRING(8, struct cluster_access_log, file, "file", .help = "Its path."),
+           .initial = "stdout", HONOURED, .help = "Where to."),
+    STRING(8, struct cluster_access_log, file, "file", HONOURED, .help = "Its path."),
     END,
 };
+
+static void check_access_log(struct decode *decode, const void *object,
+                             const struct value *value)
+{
+    const struct cluster_access_log *log = object;
+    if (log->to == ACCESS_FILE && log->file.size == 0)
+        decode_error(decode, value, "file", "required", "a path, with 'to: file'");
+}
 SCHEMA(access_log_schema, struct cluster_access_log, "accessLog",
-       .fields = access_log_fields);
+       .fields = access_log_fields, .check = check_access_log);
 
 static const struct field otlp_fields[] = {
     URL(1, struct cluster_otlp, endpoint, "endpoint", .help = "Collector, OTLP over HTTP."),

@@ -10,6 +10,7 @@
 #include "model/units.h"
 #include "node/control/control.h"
 #include "node/keys.h"
+#include "node/observe/access_log.h"
 #include "node/proxy/worker.h"
 #include "node/settings.h"
 #include "raft/fsm.h"
@@ -53,6 +54,7 @@ struct node {
     uv_loop_t loop;
     struct mailbox mailbox; /* what workers say */
     struct metrics *metrics;
+    struct access_log *access_log;
     struct worker *workers[SETTINGS_WORKERS_MAX];
     unsigned worker_count;
     struct control *control;
@@ -336,6 +338,7 @@ static void workers_publish(void *owner, unsigned number, struct snapshot *snaps
         memcpy(handed[i].listener, sockets[i].listener, sizeof handed[i].listener);
         handed[i].fd = sockets[i].fd;
     }
+    access_log_target(node->access_log, snapshot_settings(snapshot)->access_log_file);
     worker_publish(node->workers[number], snapshot, handed, count);
     free(handed);
 }
@@ -370,11 +373,14 @@ static enum result start_workers(struct node *node, struct error *err)
 {
     unsigned count = node->settings.workers;
 
+    if (access_log_open(count, &node->access_log, err) != GW_OK)
+        return err->code;
     for (unsigned i = 0; i < count; i++) {
         const struct worker_options options = {.number = i,
                                                .count = count,
                                                .metrics = node->metrics,
                                                .control = &node->mailbox,
+                                               .access_log = node->access_log,
                                                .node_name =
                                                    slice_from_string(node->identity.name)};
         if (worker_start(&options, &node->workers[i], err) != GW_OK)
@@ -472,6 +478,7 @@ static enum result run(struct node *node, struct error *err)
     serve(node, err);
     for (unsigned i = 0; i < node->worker_count; i++)
         worker_stop(node->workers[i]);
+    access_log_close(node->access_log);
     mailbox_close(&node->mailbox, NULL);
     struct control *control = node->control;
     node->control = NULL;

@@ -17,6 +17,7 @@
 /* Streams of compression at a time: each has 256 KiB. */
 #define CORE_GZIPS 64u
 
+struct access_log;
 struct client;
 struct exchange;
 struct gzip;
@@ -52,6 +53,8 @@ struct worker {
     struct intake_head *response;
     char *head; /* CORE_HEAD_BYTES: heads are written here */
     struct counts counts;
+    struct access_log *access_log; /* borrowed; NULL: none */
+    struct metric_cell *log_written, *log_lost;
     struct http_date date;
     uint64_t wall_offset_ms; /* wall time less the loop's; set again by every sweep */
     char id_prefix[80];

@@ -8,6 +8,7 @@
 
 #include "http/coding.h"
 #include "http/uri.h"
+#include "node/proxy/access.h"
 #include "node/proxy/attempt.h"
 #include "node/proxy/compress.h"
 #include "node/proxy/cors.h"
@@ -104,6 +105,7 @@ static void account(struct exchange *exchange)
         counts_tunnel(counts, exchange->route, false);
     if (exchange->reason != REASON_NONE)
         counts_reason(counts, exchange->route, (enum reason)exchange->reason);
+    access_end(exchange);
 }
 
 bool exchange_closes(const struct exchange *exchange)
@@ -415,6 +417,7 @@ void exchange_begin(struct client *client, const struct http_message *message,
                             ? message_value(message, HTTP_HEADER_X_REQUEST_ID)
                             : (struct slice){NULL, 0});
 
+    access_begin(exchange, message);
     struct uri_host host = {.host = {NULL, 0}};
     struct slice path = message->path;
     char lower[URI_HOST_MAX + 1];

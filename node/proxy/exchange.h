@@ -53,7 +53,9 @@ struct exchange {
     bool client_keep_alive;
     uint8_t reason; /* enum reason of what went wrong */
     struct slice request_id;
-    uint64_t started_us; /* uv_hrtime / 1000 */
+    struct slice log_part; /* of the access log's line, see access.h; in the arena */
+    bool is_sampled;       /* it gets a line whatever becomes of it */
+    uint64_t started_us;   /* uv_hrtime / 1000 */
     uint64_t total_due_ms, try_due_ms, active_ms;
     uint32_t idle_ms;
     uint8_t framing; /* enum http_framing of the body */

@@ -2,6 +2,8 @@
  * in one write. */
 #include "node/proxy/reply.h"
 
+#include "node/proxy/access.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -147,6 +149,7 @@ void reply_malformed(struct client *client, unsigned status, enum reason reason)
     counts_reason(&worker->counts, worker->counts.unmatched, reason);
     counts_request(&worker->counts, worker->counts.unmatched, HTTP_METHOD_OTHER, status, 0,
                    0, problem.size);
+    access_malformed(client, status, reason, request_id);
     uv_buf_t buf = uv_buf_init(out.data, (unsigned)out.size);
     client->wants_close = true;
     if (client_send(client, &buf, 1) == FLOW_FAILED)

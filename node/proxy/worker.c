@@ -8,6 +8,7 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "node/proxy/acceptor.h"
+#include "node/proxy/access.h"
 #include "node/proxy/client.h"
 #include "node/proxy/compress.h"
 #include "node/proxy/drain.h"
@@ -145,6 +146,7 @@ static void on_sweep(struct wheel_timer *timer, uint64_t now_ms)
 {
     struct worker *worker = container_of(timer, struct worker, sweep);
     set_wall_clock(worker);
+    access_sweep(worker);
     pool_sweep(worker);
     wheel_start(&worker->loop.wheel, timer, now_ms + CORE_SWEEP_MS);
 }
@@ -188,6 +190,7 @@ enum result worker_start(const struct worker_options *options, struct worker **r
     worker->number = options->number;
     worker->count = options->count == 0 ? 1 : options->count;
     worker->control = options->control;
+    worker->access_log = options->access_log;
     struct slice name = slice_sub(options->node_name, 0, sizeof worker->node_name - 1);
     if (name.size > 0)
         memcpy(worker->node_name, name.data, name.size);
@@ -215,6 +218,13 @@ enum result worker_start(const struct worker_options *options, struct worker **r
         worker_free(worker);
         return error_set(err, GW_NO_MEMORY, "start worker %u", options->number);
     }
+    worker->log_written = metrics_counter(options->metrics, "gw_access_log_lines_total",
+                                          "Lines of the access log.",
+                                          (struct slice){NULL, 0}, (int)options->number);
+    worker->log_lost = metrics_counter(options->metrics, "gw_access_log_lost_lines_total",
+                                       "Lines lost: nobody took them fast enough, or they "
+                                       "could not be written.",
+                                       (struct slice){NULL, 0}, (int)options->number);
     int rc = uv_loop_init(&worker->uv);
     if (rc != 0) {
         worker_free(worker);

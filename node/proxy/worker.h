@@ -11,15 +11,17 @@
 #include "node/observe/metrics.h"
 #include "node/snapshot/snapshot.h"
 
+struct access_log;
 struct worker;
 
 struct worker_options {
     unsigned number;
     unsigned
         count; /* of workers on this node: limits of the node are shared out evenly; 0: 1 */
-    struct metrics *metrics; /* shared registry; the worker writes its shard */
-    struct mailbox *control; /* gets struct worker_mail */
-    struct slice node_name;  /* copied; in request ids */
+    struct metrics *metrics;       /* shared registry; the worker writes its shard */
+    struct mailbox *control;       /* gets struct worker_mail */
+    struct access_log *access_log; /* has a writer of this number; NULL: none */
+    struct slice node_name;        /* copied; in request ids */
 };
 
 enum worker_mail_type { WORKER_SERVES, WORKER_DRAINED };

@@ -333,6 +333,46 @@ enum result compile_listeners(struct compile *compile, struct error *err)
 
 /* --- the whole ------------------------------------------------------------ */
 
+/* Those of a kind, "query.token" without its kind; of all names when that is empty. */
+static bool compile_names(struct arena *arena, const struct slice *names, size_t count,
+                          struct slice kind, struct access_names *ret_names)
+{
+    struct slice *items = arena_zalloc(arena, (count + 1) * sizeof *items);
+    if (items == NULL)
+        return false;
+    ret_names->items = items;
+    for (size_t i = 0; i < count; i++) {
+        if (!slice_starts_with(names[i], kind))
+            continue;
+        struct slice copy = arena_copy(arena, slice_from(names[i], kind.size));
+        if (copy.data == NULL)
+            return false;
+        items[ret_names->count++] = copy;
+    }
+    return true;
+}
+
+static bool compile_access_log(struct snapshot *snapshot,
+                               const struct cluster_access_log *log)
+{
+    struct snapshot_settings *settings = &snapshot->settings;
+    struct arena *arena = &snapshot->arena;
+    const struct slice *redact = log->redact.items;
+    size_t count = log->redact.count;
+
+    settings->access_log_json = log->format == ACCESS_JSON;
+    if (log->to == ACCESS_FILE)
+        settings->access_log_file = arena_copy(arena, log->file);
+    return compile_names(arena, log->headers.items, log->headers.count, SLICE(""),
+                         &settings->log_headers) &&
+           compile_names(arena, redact, count, SLICE("query."),
+                         &settings->log_hidden_query) &&
+           compile_names(arena, redact, count, SLICE("header."),
+                         &settings->log_hidden_headers) &&
+           compile_names(arena, redact, count, SLICE("cookie."),
+                         &settings->log_hidden_cookies);
+}
+
 static enum result compile_frame(struct compile *compile, struct error *err)
 {
     struct snapshot *snapshot = compile->snapshot;
@@ -349,6 +389,7 @@ static enum result compile_frame(struct compile *compile, struct error *err)
         .reason_header = true,
         .endpoint_label = true,
         .access_log = true,
+        .access_log_json = true,
         .access_log_sample = GW_SHARE_ALL,
         .access_log_errors = GW_SHARE_ALL,
     };
@@ -360,6 +401,8 @@ static enum result compile_frame(struct compile *compile, struct error *err)
             .access_log_sample = cluster->telemetry.access_log.sample,
             .access_log_errors = cluster->telemetry.access_log.errors,
         };
+    if (cluster != NULL && !compile_access_log(snapshot, &cluster->telemetry.access_log))
+        return error_set(err, GW_NO_MEMORY, "compile the access log");
     return GW_OK;
 }
 

@@ -155,12 +155,20 @@ struct compile_options {
     void *context;
 };
 
+struct access_names {
+    const struct slice *items;
+    uint32_t count;
+};
+
 /* Settings of the Cluster object that the data side follows. */
 struct snapshot_settings {
     bool reason_header;
     bool endpoint_label; /* in metrics */
-    bool access_log;
+    bool access_log, access_log_json;
     uint32_t access_log_sample, access_log_errors; /* hundredths of a percent */
+    struct slice access_log_file;                  /* empty: standard output */
+    struct access_names log_headers;               /* logged as well */
+    struct access_names log_hidden_query, log_hidden_headers, log_hidden_cookies;
 };
 
 /* Pool thread; 10,000 routes take some 100 ms. The catalog has passed catalog_check; what

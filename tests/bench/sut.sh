@@ -15,10 +15,15 @@ case ${1:-} in
 prepare)
     rm -rf "$data"
     base=$((port + 1000))
-    "$bin/gwctl" cluster init --data-dir "$data" --name bench-1 --region eu --peer "127.0.0.1:$base" \
+    "$bin/gwctl" cluster init --data-dir "$data" --cluster bench --name bench-1 --region eu --peer "127.0.0.1:$base" \
         --admin "127.0.0.1:$((base + 1))" --health "127.0.0.1:$((base + 2))" >"$dir/init.log" 2>&1
     printf 'workers: 1\n' >>"$data/gwd.yaml"
     cat >"$dir/gw.yaml" <<YAML
+apiVersion: gw/v1
+kind: Cluster # the access log is on where nothing is said, and off beside proxies that write none
+metadata: {name: bench}
+spec: {telemetry: {accessLog: {enabled: false}}}
+---
 apiVersion: gw/v1
 kind: Listener
 metadata: {name: http}

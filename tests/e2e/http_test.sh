@@ -293,6 +293,28 @@ note "504 by $(header gw-reason) after $(($(now_ms) - started)) ms of 300"
 check "with a reason of that kind" grep -qiE '^gw-reason: (upstream_timeout|request_timeout)' head
 get '/plain?status=503'; same "an upstream's own 503 is passed on without a reason" "503 " "$code $(header gw-reason)"
 
+# The access log: on standard output where nothing else is said.
+logged() { grep -a '^{"ts"' "${data[1]}.log" | jq -c "select($1)" | head -n 1; }
+is_logged() { [ -n "$(logged "$1")" ]; }
+get /plain/logged?a=1 -A 'a "client"'
+check "a request has a line of JSON" wait_until 5 is_logged '.path == "/plain/logged?a=1" and .status == 200'
+same "that tells who asked what, and who answered" 'eu-1 127.0.0.1 GET demo.example a "client" plain hello hello-1 1' \
+    "$(logged '.path == "/plain/logged?a=1"' | jq -r '"\(.node) \(.client_ip) \(.method) \(.host) \(.user_agent) \(.route) \(.service) \(.endpoint) \(.attempts)"')"
+same "under the id that the client got" "$(header x-request-id)" "$(logged '.path == "/plain/logged?a=1"' | jq -r .request_id)"
+get /nowhere/logged
+check "a refusal has one with its reason" wait_until 5 is_logged '.path == "/nowhere/logged" and .reason == "no_route" and .status == 404'
+cat >log.yaml <<YAML
+apiVersion: gw/v1
+kind: Cluster
+metadata: {name: story}
+spec: {telemetry: {accessLog: {to: file, file: "$dir/access.log", redact: [query.token]}}}
+YAML
+expect 0 "the log is sent to a file" gw 1 apply -f log.yaml --wait all
+get '/plain/filed?token=secret'
+in_file() { grep -qs '"path":"/plain/filed?token=\*\*\*"' access.log; }
+check "where its lines go from then on, values hidden" wait_until 5 in_file
+check "and no secret is in it" [ "$(grep -c secret access.log)" = 0 ]
+
 # What was counted.
 metrics=$(curl -s "http://127.0.0.1:${health[1]}/metrics")
 check "requests are counted by route, method and code" grep -qE '^gw_http_requests_total\{.*route="plain".*\} [1-9]' <<<"$metrics"

@@ -36,7 +36,7 @@ cluster_close() {
     if [ "${tap_failed:-0}" -ne 0 ]; then
         for i in "${!data[@]}"; do
             echo "# --- log of node $i (${name[$i]})"
-            tail -n 60 "${data[$i]}.log" 2>/dev/null
+            grep -av '^{"ts"' "${data[$i]}.log" 2>/dev/null | tail -n 60 # without the access log
         done
     fi
     for at in "${disks[@]}"; do umount "$at"; done

@@ -96,6 +96,8 @@ static void UNUSED gateway_publish(struct gateway *gateway, const char *yaml,
     gateway_wait_serves(gateway, revision);
 }
 
+static struct access_log *gateway_access_log UNUSED; /* for gateway_start; NULL: none */
+
 /* The Listener of the YAML is named "http". */
 static void gateway_start(struct gateway *gateway, const char *yaml)
 {
@@ -111,6 +113,7 @@ static void gateway_start(struct gateway *gateway, const char *yaml)
     const struct worker_options options = {.number = 0,
                                            .metrics = gateway->metrics,
                                            .control = &gateway->control,
+                                           .access_log = gateway_access_log,
                                            .node_name = SLICE("eu-1")};
     assert_int_equal(worker_start(&options, &gateway->worker, &err), GW_OK);
     struct worker_socket socket = {.listener = "http"};

@@ -1,6 +1,7 @@
 /* Publishing under load, Listeners that come and go, draining, and memory: what
  * changes about a worker while it serves. */
 #include "cast.h"
+#include "node/observe/access_log.h"
 
 static struct origin one, two;
 static struct gateway gateway;
@@ -247,6 +248,8 @@ static void a_warm_worker_allocates_nothing_per_request(void **state)
     /* An origin and a client on this thread, with no heap of their own. */
     assert_int_equal(listener_open_fd(SLICE("127.0.0.1:0"), &listen_fd, &err), GW_OK);
     fcntl(listen_fd, F_SETFL, 0);
+    assert_int_equal(access_log_open(1, &gateway_access_log, &err), GW_OK);
+    access_log_target(gateway_access_log, SLICE("/dev/null")); /* the lines count, too */
     gateway_start(&gateway, plain_yaml(port_of(listen_fd)));
     int client = dial(gateway.port);
     int upstream = -1;
@@ -284,8 +287,11 @@ static void a_warm_worker_allocates_nothing_per_request(void **state)
     }
     is_counting = false;
     assert_int_equal(allocations, 0);
+    assert_true(gateway_metric(&gateway, "gw_access_log_lines_total") >= 399);
     close(client);
     gateway_stop(&gateway);
+    access_log_close(gateway_access_log);
+    gateway_access_log = NULL;
     close(upstream);
     close(listen_fd);
 }
