@@ -72,6 +72,25 @@ static void the_same_use_again_takes_the_same_memory(void **state)
     arena_deinit(&arena);
 }
 
+static void blocks_given_back_serve_the_next_arena_whole(void **state)
+{
+    struct arena arenas[100];
+    (void)state;
+
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 100; i++) {
+            arena_init(&arenas[i], 0, 0);
+            for (int piece = 0; piece < 4; piece++)
+                memset(arena_alloc(&arenas[i], 2000), i, 2000);
+        }
+        for (int i = 0; i < 100; i++) {
+            char *first = arena_alloc(&arenas[i], 6000);
+            memset(first, 255, 6000);
+            arena_deinit(&arenas[i]);
+        }
+    }
+}
+
 static void copies_end_with_nul_and_arrays_grow(void **state)
 {
     struct arena arena;
@@ -102,6 +121,7 @@ int main(void)
         cmocka_unit_test(pieces_are_aligned_and_do_not_overlap),
         cmocka_unit_test(above_the_limit_nothing_is_given_and_a_reset_gives_again),
         cmocka_unit_test(the_same_use_again_takes_the_same_memory),
+        cmocka_unit_test(blocks_given_back_serve_the_next_arena_whole),
         cmocka_unit_test(copies_end_with_nul_and_arrays_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
