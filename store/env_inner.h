@@ -16,11 +16,25 @@ struct env {
     bool failed; /* a write failed: no clean mark */
 };
 
+/* A short value of ENV_META that a write transaction has read or put: every entry applied
+ * reads and puts the same few, and one commit holds many entries. So LMDB is asked for
+ * each once, and given what it has come to at the commit. */
+#define KEPT_COUNT 6
+#define KEPT_KEY   8
+#define KEPT_VALUE 48
+
+struct kept {
+    char key[KEPT_KEY], value[KEPT_VALUE];
+    uint8_t key_size, value_size; /* key_size 0: unused */
+    bool is_put;                  /* LMDB has not got it yet */
+};
+
 struct txn {
     struct env *env;
     MDB_txn *mdb;
     bool is_write;
     struct buffer scratch; /* a value with its checksum, being put */
+    struct kept kept[KEPT_COUNT];
 };
 
 /* What LMDB's answer means; of a write, besides, that this is no clean end. */

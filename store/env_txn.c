@@ -67,11 +67,18 @@ int env_sign(struct env *env, MDB_txn *txn)
     return mdb_put(txn, env->tables[ENV_META], &key, &value, 0);
 }
 
+static enum result kept_write(struct txn *txn);
+
 enum result txn_commit(struct txn *txn)
 {
     struct env *env = txn->env;
-    int rc = txn->is_write ? env_sign(env, txn->mdb) : 0;
+    enum result result = kept_write(txn);
 
+    if (result != GW_OK) {
+        txn_abort(txn);
+        return result;
+    }
+    int rc = txn->is_write ? env_sign(env, txn->mdb) : 0;
     if (rc == 0) {
         rc = mdb_txn_commit(txn->mdb);
     } else {
@@ -141,12 +148,89 @@ static enum result put(struct txn *txn, enum env_table table, MDB_val key,
                             mdb_put(txn->mdb, txn->env->tables[table], &key, &stored, 0));
 }
 
+/* --- short values of ENV_META, kept until the commit --- */
+
+static bool may_keep(const struct txn *txn, enum env_table table, struct slice key)
+{
+    return txn->is_write && table == ENV_META && key.size <= KEPT_KEY;
+}
+
+static struct kept *kept_find(struct txn *txn, struct slice key)
+{
+    for (unsigned i = 0; i < KEPT_COUNT; i++) {
+        struct kept *kept = &txn->kept[i];
+        if (kept->key_size == key.size && memcmp(kept->key, key.data, key.size) == 0)
+            return kept;
+    }
+    return NULL;
+}
+
+/* Its place, or an unused one; NULL: it is not kept. */
+static struct kept *kept_set(struct txn *txn, struct slice key, struct slice value,
+                             bool is_put)
+{
+    struct kept *kept = kept_find(txn, key);
+
+    for (unsigned i = 0; kept == NULL && i < KEPT_COUNT; i++)
+        kept = txn->kept[i].key_size == 0 ? &txn->kept[i] : NULL;
+    if (kept == NULL)
+        return NULL;
+    if (value.size > KEPT_VALUE) {
+        kept->key_size = 0; /* what it was before is over */
+        return NULL;
+    }
+    memcpy(kept->key, key.data, key.size);
+    kept->key_size = (uint8_t)key.size;
+    memmove(kept->value, value.data, value.size); /* it may borrow from here */
+    kept->value_size = (uint8_t)value.size;
+    kept->is_put = is_put;
+    return kept;
+}
+
+static struct slice kept_value(const struct kept *kept)
+{
+    return slice_of(kept->value, kept->value_size);
+}
+
+static void kept_forget(struct txn *txn, struct slice key)
+{
+    struct kept *kept = kept_find(txn, key);
+
+    if (kept != NULL)
+        kept->key_size = 0;
+}
+
+static enum result kept_write(struct txn *txn)
+{
+    enum result result = GW_OK;
+
+    for (unsigned i = 0; result == GW_OK && i < KEPT_COUNT; i++) {
+        struct kept *kept = &txn->kept[i];
+        if (kept->key_size == 0 || !kept->is_put)
+            continue;
+        kept->is_put = false;
+        result = put(txn, ENV_META, val(kept->key, kept->key_size), kept_value(kept));
+    }
+    return result;
+}
+
 enum result txn_get(struct txn *txn, enum env_table table, struct slice key,
                     struct slice *ret_value)
 {
     if (key.size == 0 || key.size > ENV_KEY_LIMIT)
         return GW_NOT_FOUND;
-    return get(txn, table, val(key.data, key.size), ret_value);
+    if (!may_keep(txn, table, key))
+        return get(txn, table, val(key.data, key.size), ret_value);
+
+    struct kept *kept = kept_find(txn, key);
+    if (kept == NULL) {
+        enum result result = get(txn, table, val(key.data, key.size), ret_value);
+        if (result == GW_OK)
+            kept_set(txn, key, *ret_value, false);
+        return result;
+    }
+    *ret_value = kept_value(kept);
+    return GW_OK;
 }
 
 enum result txn_put(struct txn *txn, enum env_table table, struct slice key,
@@ -154,6 +238,8 @@ enum result txn_put(struct txn *txn, enum env_table table, struct slice key,
 {
     if (key.size == 0 || key.size > ENV_KEY_LIMIT)
         return GW_INVALID;
+    if (may_keep(txn, table, key) && kept_set(txn, key, value, true) != NULL)
+        return GW_OK;
     return put(txn, table, val(key.data, key.size), value);
 }
 
@@ -163,6 +249,8 @@ enum result txn_delete(struct txn *txn, enum env_table table, struct slice key)
 
     if (key.size == 0 || key.size > ENV_KEY_LIMIT)
         return GW_OK;
+    if (may_keep(txn, table, key))
+        kept_forget(txn, key);
     int rc = mdb_del(txn->mdb, txn->env->tables[table], &k, NULL);
     return rc == MDB_NOTFOUND ? GW_OK : env_write_result(txn->env, rc);
 }
@@ -209,12 +297,18 @@ enum result txn_delete_range(struct txn *txn, enum env_table table, uint64_t low
 
 enum result txn_clear(struct txn *txn, enum env_table table)
 {
+    if (table == ENV_META)
+        memset(txn->kept, 0, sizeof txn->kept);
     return env_write_result(txn->env, mdb_drop(txn->mdb, txn->env->tables[table], 0));
 }
 
 enum result txn_count(struct txn *txn, enum env_table table, uint64_t *ret_count)
 {
     MDB_stat stat;
+    enum result result = table == ENV_META ? kept_write(txn) : GW_OK;
+
+    if (result != GW_OK)
+        return result;
     int rc = mdb_stat(txn->mdb, txn->env->tables[table], &stat);
 
     if (rc != 0)
@@ -237,12 +331,14 @@ static enum result open_cursor(struct txn *txn, enum env_table table, MDB_val ke
                                MDB_cursor_op op, struct cursor **ret_cursor)
 {
     struct cursor *cursor = calloc(1, sizeof *cursor);
-    enum result result;
+    enum result result = table == ENV_META ? kept_write(txn) : GW_OK;
     int rc;
 
     *ret_cursor = NULL;
-    if (cursor == NULL)
-        return GW_NO_MEMORY;
+    if (cursor == NULL || result != GW_OK) {
+        free(cursor);
+        return result != GW_OK ? result : GW_NO_MEMORY;
+    }
     cursor->txn = txn;
     cursor->table = table;
     cursor->key = key;

@@ -48,6 +48,58 @@ static void an_aborted_write_left_nothing(void **state)
     scratch_deinit(&s);
 }
 
+static void small_things_put_again_and_again_are_what_they_came_to(void **state)
+{
+    static const char long_value[100] = "long";
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    struct scratch s;
+    struct txn *txn;
+    struct slice value;
+    struct cursor *cursor;
+    uint64_t before, count;
+
+    (void)state;
+    scratch_init(&s);
+    scratch_open(&s, 0);
+    assert_int_equal(env_begin_write(s.env, &txn), GW_OK);
+    assert_int_equal(txn_count(txn, ENV_META, &before), GW_OK);
+    for (unsigned i = 0; i < 8; i++) { /* more than are kept */
+        put_text(txn, ENV_META, names[i], "first");
+        put_text(txn, ENV_META, names[i], "second");
+    }
+    assert_int_equal(txn_get(txn, ENV_META, SLICE("a"), &value), GW_OK);
+    assert_true(slice_equal(value, SLICE("second")));
+    assert_int_equal(txn_put(txn, ENV_META, SLICE("a"), slice_from(value, 3)), GW_OK);
+    assert_int_equal(txn_put(txn, ENV_META, SLICE("b"), slice_of(long_value, 100)), GW_OK);
+    assert_int_equal(txn_delete(txn, ENV_META, SLICE("c")), GW_OK);
+    assert_int_equal(txn_get(txn, ENV_META, SLICE("c"), &value), GW_NOT_FOUND);
+    /* Who walks or counts sees them. */
+    assert_int_equal(txn_count(txn, ENV_META, &count), GW_OK);
+    assert_int_equal(count, before + 7);
+    assert_int_equal(cursor_open(txn, ENV_META, SLICE("a"), &cursor), GW_OK);
+    assert_true(slice_equal(cursor_key(cursor), SLICE("a")));
+    assert_true(slice_equal(cursor_value(cursor), SLICE("ond")));
+    cursor_close(cursor);
+    put_text(txn, ENV_META, "d", "third");
+    assert_int_equal(txn_commit(txn), GW_OK);
+
+    assert_int_equal(env_begin_write(s.env, &txn), GW_OK);
+    put_text(txn, ENV_META, "d", "dropped");
+    txn_abort(txn);
+    assert_int_equal(env_begin_read(s.env, &txn), GW_OK);
+    assert_int_equal(txn_get(txn, ENV_META, SLICE("a"), &value), GW_OK);
+    assert_true(slice_equal(value, SLICE("ond")));
+    assert_int_equal(txn_get(txn, ENV_META, SLICE("b"), &value), GW_OK);
+    assert_int_equal(value.size, 100);
+    assert_int_equal(txn_get(txn, ENV_META, SLICE("c"), &value), GW_NOT_FOUND);
+    assert_int_equal(txn_get(txn, ENV_META, SLICE("d"), &value), GW_OK);
+    assert_true(slice_equal(value, SLICE("third")));
+    assert_int_equal(txn_get(txn, ENV_META, SLICE("h"), &value), GW_OK);
+    assert_true(slice_equal(value, SLICE("second")));
+    txn_abort(txn);
+    scratch_deinit(&s);
+}
+
 static void cursors_walk_in_order_and_ranges_go(void **state)
 {
     struct scratch s;
@@ -475,6 +527,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_committed_is_read_back),
         cmocka_unit_test(an_aborted_write_left_nothing),
+        cmocka_unit_test(small_things_put_again_and_again_are_what_they_came_to),
         cmocka_unit_test(cursors_walk_in_order_and_ranges_go),
         cmocka_unit_test(a_second_opener_is_told_who_has_it),
         cmocka_unit_test(an_absent_directory_is_not_found),
