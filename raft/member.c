@@ -372,7 +372,8 @@ static enum result open_replica(struct member *member, const struct member_optio
                                   .wake = wake,
                                   .owner = member,
                                   .lazy_us = 5000,
-                                  .linger_us = 500};
+                                  .linger_us = 500,
+                                  .is_kicked = true};
     struct replica_options replica = {
         .id = options->id,
         .now_ms = loop_now_ms(&member->loop),

@@ -112,7 +112,8 @@ enum result replica_receive(struct replica *replica, uint64_t from, struct slice
                             uint64_t now_ms);
 /* The store finished jobs (its wake): takes them, answers, opens the gate. */
 void replica_completed(struct replica *replica, uint64_t now_ms);
-/* What was gathered goes: at the end of each turn of the owner's loop. */
+/* What was gathered goes, to the peers and then to our disk: at the end of each turn of the
+ * owner's loop. */
 void replica_flush(struct replica *replica);
 /* The link to a peer went down or came up. */
 void replica_link(struct replica *replica, uint64_t peer, bool up);

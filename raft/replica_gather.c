@@ -72,6 +72,7 @@ void replica_flush(struct replica *replica)
 {
     for (unsigned i = 0; i < replica->peer_count; i++)
         gather_flush(replica, replica->peers[i]);
+    store_kick(replica->options.store);
 }
 
 static bool continues(const struct gathered *gathered,

@@ -33,6 +33,7 @@ struct store {
     uint64_t sequence;
     bool want_visible, stopping;
     bool is_running; /* a thread steps */
+    bool has_pushed; /* since the last kick; the pusher's own */
     pthread_t thread;
 
     /* The stepping thread's own. */
@@ -123,6 +124,19 @@ void store_push(struct store *store, struct store_job *job)
     job->sequence = ++store->sequence;
     job->result = GW_OK;
     list_append(&store->queue, &job->link);
+    if (store->options.is_kicked)
+        store->has_pushed = true;
+    else
+        pthread_cond_signal(&store->pushed);
+    pthread_mutex_unlock(&store->lock);
+}
+
+void store_kick(struct store *store)
+{
+    if (!store->has_pushed)
+        return;
+    store->has_pushed = false;
+    pthread_mutex_lock(&store->lock);
     pthread_cond_signal(&store->pushed);
     pthread_mutex_unlock(&store->lock);
 }

@@ -92,6 +92,9 @@ struct store_options {
     unsigned lazy_us;           /* how long an apply-only batch may stay open; 5,000 */
     unsigned linger_us;         /* and how long once it changed the configuration */
     uint64_t stage_spare_bytes; /* of the disk, that a dump leaves free; 64 MiB */
+    /* The pusher calls store_kick once it has pushed what it has: the store's thread wakes
+     * for all of it, not for the first, which it would commit alone. */
+    bool is_kicked;
 };
 
 struct store;
@@ -111,6 +114,8 @@ void store_cancel(struct store *store, struct list_link *ret_jobs);
  * waits so long before each batch. It ends by itself, and with store_stop. */
 void store_slow(struct store *store, uint64_t delay_ms, uint64_t until_ms);
 void store_push(struct store *store, struct store_job *job);
+/* The pusher's thread. */
+void store_kick(struct store *store);
 /* Asks that what was applied is committed now rather than lazily. */
 void store_want_visible(struct store *store);
 /* Runs one batch. Returns false when there was nothing to do. *ret_next_us:

@@ -140,7 +140,8 @@ static void open_node(struct node *node, const char *dir)
                                         .owner = &node->fsm,
                                         .wake = on_wake,
                                         .lazy_us = 5000,
-                                        .linger_us = 500};
+                                        .linger_us = 500,
+                                        .is_kicked = true};
     if (store_open(&store, &node->store, &err) != GW_OK)
         die("open", &err);
     struct replica_options options = {.id = node->id,

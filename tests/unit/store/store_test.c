@@ -14,6 +14,7 @@ struct fixture {
     bool apply_fails;
     bool is_configuration;
     unsigned linger_us;
+    bool is_kicked;
 };
 
 /* "key=value" puts a record. */
@@ -53,7 +54,8 @@ static void f_open(struct fixture *f, uint64_t map_size)
                                                         .owner = f,
                                                         .wake = on_wake,
                                                         .lazy_us = 5000,
-                                                        .linger_us = f->linger_us},
+                                                        .linger_us = f->linger_us,
+                                                        .is_kicked = f->is_kicked},
                                 &f->store, &err),
                      GW_OK);
 }
@@ -398,20 +400,23 @@ static void an_io_error_halts_and_nothing_more_is_promised(void **state)
     f_deinit(&f);
 }
 
-static void the_thread_does_what_the_steps_do(void **state)
+static void run_thread(bool is_kicked)
 {
     struct fixture f;
     struct store_job jobs[50];
     struct error err;
     unsigned done = 0;
 
-    (void)state;
-    f_init(&f, 0);
+    memset(&f, 0, sizeof f);
+    f.is_kicked = is_kicked;
+    scratch_init(&f.s);
+    f_open(&f, 0);
     assert_int_equal(store_start(f.store, &err), GW_OK);
     for (unsigned i = 0; i < 50; i++) {
         jobs[i] = append_job(two_entries, 1, i + 1);
         store_push(f.store, &jobs[i]);
     }
+    store_kick(f.store);
     for (unsigned tries = 0; tries < 10000 && done < 50; tries++) {
         done += completed(&f, NULL);
         usleep(1000);
@@ -420,6 +425,18 @@ static void the_thread_does_what_the_steps_do(void **state)
     store_stop(f.store);
     assert_int_equal(store_durable(f.store), 50);
     f_deinit(&f);
+}
+
+static void the_thread_does_what_the_steps_do(void **state)
+{
+    (void)state;
+    run_thread(false);
+}
+
+static void a_kick_is_enough_for_all_that_was_pushed(void **state)
+{
+    (void)state;
+    run_thread(true);
 }
 
 /* Stages a dump of `env`, by the store; its id. */
@@ -540,6 +557,7 @@ int main(void)
         cmocka_unit_test(an_entry_within_the_state_is_not_applied_again),
         cmocka_unit_test(an_io_error_halts_and_nothing_more_is_promised),
         cmocka_unit_test(the_thread_does_what_the_steps_do),
+        cmocka_unit_test(a_kick_is_enough_for_all_that_was_pushed),
         cmocka_unit_test(an_installed_dump_starts_no_earlier_than_its_state),
         cmocka_unit_test(a_new_clusters_log_begins_with_its_configuration),
     };
