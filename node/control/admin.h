@@ -12,6 +12,8 @@ void admin_route(struct request *request);
 
 /* apply.c */
 void apply_post(struct request *request);
+/* Logs what was answered and is not logged yet. */
+void applied_tell(struct control *control);
 void apply_put(struct request *request);
 void apply_patch(struct request *request);
 void apply_delete(struct request *request);

@@ -104,15 +104,58 @@ static void reply_applied(struct request *request)
     request_reply(request, 200, buffer_slice(&request->out));
 }
 
+void applied_tell(struct control *control)
+{
+    struct control_applied *applied = &control->applied;
+
+    if (applied->writes == 1)
+        log_event(LOG_INFO, "control", "configuration applied",
+                  LOG_U64("revision", applied->revision), LOG_STR("actor", applied->actor),
+                  LOG_U64("objects", applied->objects));
+    else if (applied->writes > 1)
+        log_event(LOG_INFO, "control", "configuration applied",
+                  LOG_U64("revision", applied->revision), LOG_STR("actor", applied->actor),
+                  LOG_U64("objects", applied->objects), LOG_U64("since", applied->since),
+                  LOG_U64("writes", applied->writes));
+    applied->writes = applied->objects = 0;
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct control *control = prepare->data;
+
+    uv_prepare_stop(prepare);
+    applied_tell(control);
+}
+
+/* Writes of one actor that are answered in the same turn of the loop get one line: a line
+ * costs as much as answering does. The history has each by itself. */
+static void note_applied(struct control *control, const struct request *request)
+{
+    struct control_applied *applied = &control->applied;
+    const struct write *write = request->write;
+
+    if (applied->writes > 0 &&
+        !slice_equal(slice_from_string(applied->actor), request->actor))
+        applied_tell(control);
+    if (applied->writes == 0) {
+        snprintf(applied->actor, sizeof applied->actor, "%.*s", SLICE_ARG(request->actor));
+        applied->since = write->revision;
+        if (!control->is_ending)
+            uv_prepare_start(&control->telling, on_prepare);
+    }
+    applied->writes++;
+    applied->objects += write->changed_count;
+    applied->revision = write->revision;
+}
+
 static void written(struct request *request)
 {
     struct write *write = request->write;
 
     request->control->writes_total++;
     if (write->changed_count != 0 && !write->dry_run)
-        log_event(LOG_INFO, "control", "configuration applied",
-                  LOG_U64("revision", write->revision), LOG_SLICE("actor", request->actor),
-                  LOG_U64("objects", write->changed_count));
+        note_applied(request->control, request);
     if (write->dry_run)
         reply_applied(request);
     else

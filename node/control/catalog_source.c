@@ -2,7 +2,8 @@
  * for it: the proposer, readers, the compiler.
  *
  * Entries that are no configuration only move the index of the edition there is,
- * so verdicts and ticks never cost a read of the records. */
+ * so verdicts and ticks never cost a read of the records. A few changes are read on the
+ * loop, which takes less than going to the pool and coming back; many on the pool. */
 #include "node/control/catalog_source.h"
 
 #include "base/log.h"
@@ -22,11 +23,8 @@ static void read_run(struct job *job)
                  &control->read_err);
 }
 
-static void read_done(struct job *job)
+static void take_read(struct control *control)
 {
-    struct control *control = job->owner;
-
-    control->is_reading = false;
     if (control->read != NULL) {
         edition_unref(control->visible);
         control->visible = control->read;
@@ -39,6 +37,14 @@ static void read_done(struct job *job)
         log_event(LOG_ERROR, "control", "catalog unreadable",
                   LOG_STR("why", control->read_err.text));
     }
+}
+
+static void read_done(struct job *job)
+{
+    struct control *control = job->owner;
+
+    control->is_reading = false;
+    take_read(control);
     if (control->read_again && !control->is_ending)
         catalog_source_refresh(control);
 }
@@ -61,6 +67,12 @@ void catalog_source_refresh(struct control *control)
         return;
     }
     control->read_again = false;
+    control->read_err = ERROR_NONE;
+    if (edition_read_few(control->env, visible, wants_index, &control->read,
+                         &control->read_err) != GW_LIMIT) {
+        take_read(control);
+        return;
+    }
     control->is_reading = true;
     control->read_index = wants_index;
     control->read_err = ERROR_NONE;

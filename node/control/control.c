@@ -3,6 +3,7 @@
  * configuration is served before anything is said to a peer. */
 #include "base/instant.h"
 #include "base/log.h"
+#include "node/control/admin.h"
 #include "node/control/authority.h"
 #include "node/control/faults.h"
 #include "node/control/keyring.h"
@@ -205,10 +206,11 @@ static enum result open_handles(struct control *control, struct error *err)
     uv_timer_init(loop, &control->second);
     uv_timer_init(loop, &control->drain_timer);
     uv_idle_init(loop, &control->proposing);
+    uv_prepare_init(loop, &control->telling);
     uv_signal_init(loop, &control->term);
     uv_signal_init(loop, &control->interrupt);
     uv_signal_init(loop, &control->hangup);
-    control->proposing.data = control;
+    control->proposing.data = control->telling.data = control;
     control->second.data = control->drain_timer.data = control->term.data =
         control->interrupt.data = control->hangup.data = control;
     control->is_announced = true; /* the handles are there, to be closed */
@@ -384,6 +386,7 @@ void control_close(struct control *control)
         close_handle(&control->second);
         close_handle(&control->drain_timer);
         close_handle(&control->proposing);
+        close_handle(&control->telling);
         close_handle(&control->term);
         close_handle(&control->interrupt);
         close_handle(&control->hangup);
@@ -395,6 +398,7 @@ void control_close(struct control *control)
         mailbox_close(&control->mailbox, NULL);
         publish_close_bin(control);
         uv_run(control->loop, UV_RUN_DEFAULT);
+        applied_tell(control);
     }
     publish_close(control);
     schedule_free(control->schedule);

@@ -132,14 +132,35 @@ static enum result read_kinds(struct txn *txn, const struct edition *before,
     return GW_OK;
 }
 
+/* What may be looked at in one go. */
+struct budget {
+    uint64_t records, bytes;
+};
+
+static const struct budget few = {.records = 256, .bytes = 256 << 10};
+
+/* Without a budget, whatever it takes. */
+static bool spend(struct budget *budget, uint64_t records, uint64_t bytes)
+{
+    if (budget == NULL)
+        return true;
+    if (budget->records < records || budget->bytes < bytes)
+        return false;
+    budget->records -= records;
+    budget->bytes -= bytes;
+    return true;
+}
+
 /* The record of a key that some entry of the history changed, as it is now. */
 static enum result take_changed(struct txn *txn, struct slice key, struct catalog *catalog,
-                                struct error *err)
+                                struct budget *budget, struct error *err)
 {
     enum kind kind;
     struct slice name;
     struct record record;
 
+    if (!spend(budget, 1, 0))
+        return GW_LIMIT;
     if (!resource_key_parse(key, &kind, &name))
         return GW_OK;
     const struct resource *old = catalog_get(catalog, kind, name);
@@ -151,6 +172,8 @@ static enum result take_changed(struct txn *txn, struct slice key, struct catalo
                          result_text(result));
     if (old != NULL && old->mod_revision == record.mod_revision)
         return GW_OK; /* changed more than once, and read */
+    if (!spend(budget, 0, record.value.size))
+        return GW_LIMIT;
     return decode_record(catalog, key, &record, err);
 }
 
@@ -158,7 +181,7 @@ static enum result take_changed(struct txn *txn, struct slice key, struct catalo
  * old end only, so if one no newer than `before` is left, none after is missing. */
 static enum result read_changes(struct txn *txn, const struct edition *before,
                                 uint64_t revision, struct edition *edition,
-                                struct error *err)
+                                struct budget *budget, struct error *err)
 {
     uint64_t since = before->catalog.revision, oldest;
     struct cursor *cursor = NULL;
@@ -179,7 +202,7 @@ static enum result read_changes(struct txn *txn, const struct edition *before,
             result = GW_DAMAGED;
         for (uint32_t i = 0; result == GW_OK && i < header.item_count; i++)
             result = history_entry_next(&in, &item)
-                         ? take_changed(txn, item.key, &edition->catalog, err)
+                         ? take_changed(txn, item.key, &edition->catalog, budget, err)
                          : GW_DAMAGED;
         if (result == GW_OK)
             result = cursor_next(cursor);
@@ -190,14 +213,16 @@ static enum result read_changes(struct txn *txn, const struct edition *before,
 
 static enum result read_catalog(struct txn *txn, const struct edition *before,
                                 uint64_t revision, struct edition *edition,
-                                struct error *err)
+                                struct budget *budget, struct error *err)
 {
     enum result result = GW_NOT_FOUND;
 
     if (before != NULL && !before->is_tentative)
-        result = read_changes(txn, before, revision, edition, err);
-    if (result == GW_OK)
-        return GW_OK;
+        result = read_changes(txn, before, revision, edition, budget, err);
+    if (result == GW_OK || result == GW_LIMIT)
+        return result;
+    if (result == GW_NOT_FOUND && budget != NULL)
+        return GW_LIMIT;
     if (result != GW_NOT_FOUND && err->code == GW_OK)
         error_set(err, result, "read the history: %s", result_text(result));
     if (result != GW_NOT_FOUND)
@@ -205,16 +230,18 @@ static enum result read_catalog(struct txn *txn, const struct edition *before,
     return read_kinds(txn, before, edition, err);
 }
 
-enum result edition_read(struct env *env, const struct edition *before, bool has_index,
-                         struct edition **ret_edition, struct error *err)
+static enum result read_edition(struct env *env, const struct edition *before,
+                                bool has_index, struct budget *budget,
+                                struct edition **ret_edition, struct error *err)
 {
     struct edition *edition = edition_new();
     struct txn *txn = NULL;
     struct record_state state = {0};
+    enum result result;
 
     if (edition == NULL)
         return no_memory(err);
-    enum result result = env_begin_read(env, &txn);
+    result = env_begin_read(env, &txn);
     if (result != GW_OK) {
         error_set(err, result, "read the catalog: %s", result_text(result));
         goto fail;
@@ -224,13 +251,13 @@ enum result edition_read(struct env *env, const struct edition *before, bool has
         error_set(err, result, "read the state: %s", result_text(result));
         goto fail;
     }
-    result = read_catalog(txn, before, state.revision, edition, err);
+    result = read_catalog(txn, before, state.revision, edition, budget, err);
     if (result != GW_OK)
         goto fail;
     txn_abort(txn);
     txn = NULL;
     if (has_index && !catalog_index(&edition->catalog)) {
-        no_memory(err);
+        result = no_memory(err);
         goto fail;
     }
     edition->applied = state.applied;
@@ -242,5 +269,21 @@ enum result edition_read(struct env *env, const struct edition *before, bool has
 fail:
     txn_abort(txn);
     edition_unref(edition);
-    return err->code;
+    return result;
+}
+
+enum result edition_read(struct env *env, const struct edition *before, bool has_index,
+                         struct edition **ret_edition, struct error *err)
+{
+    return read_edition(env, before, has_index, NULL, ret_edition, err);
+}
+
+enum result edition_read_few(struct env *env, const struct edition *before, bool has_index,
+                             struct edition **ret_edition, struct error *err)
+{
+    struct budget budget = few;
+
+    if (before == NULL || (has_index && !before->catalog.is_indexed))
+        return GW_LIMIT; /* all of it has to be looked at */
+    return read_edition(env, before, has_index, &budget, ret_edition, err);
 }

@@ -31,6 +31,10 @@ void edition_unref(struct edition *edition);
  * changes against it; one that `before` has is kept. GW_DAMAGED names the record. */
 enum result edition_read(struct env *env, const struct edition *before, bool has_index,
                          struct edition **ret_edition, struct error *err);
+/* Any thread: the same where only little changed since `before`; else GW_LIMIT, with *err
+ * as it was. */
+enum result edition_read_few(struct env *env, const struct edition *before, bool has_index,
+                             struct edition **ret_edition, struct error *err);
 /* One for the proposer, not tentative yet. NULL: out of memory. */
 struct edition *edition_tentative(const struct edition *visible);
 

@@ -47,6 +47,13 @@ struct listener_entry {
     char why[256];
 };
 
+/* apply.c: writes that were answered in this turn of the loop and are not logged yet. */
+struct control_applied {
+    char actor[256];
+    uint64_t writes, objects;
+    uint64_t since, revision; /* of the first and the last */
+};
+
 /* publish.c: what is compiled and handed to the workers. */
 struct publish {
     struct mailbox bin; /* snapshots that nobody serves from any more */
@@ -124,7 +131,9 @@ struct control {
 
     uv_timer_t second; /* housekeeping */
     uv_timer_t drain_timer;
-    uv_idle_t proposing; /* while writes wait for the next turn */
+    uv_idle_t proposing;  /* while writes wait for the next turn */
+    uv_prepare_t telling; /* while `applied` has something */
+    struct control_applied applied;
     uv_signal_t term, interrupt, hangup;
     struct rng rng;
     uint64_t started_ms;

@@ -106,11 +106,18 @@ static void read_by_changes_is_read_anew(void **state)
     (void)state;
     begin();
     struct edition *edition = read_after(NULL);
+    unsigned few = 0;
     for (int round = 0; round < 300; round++) {
         uint64_t entries = rng_below(&rng, 6);
         for (uint64_t i = 0; i < entries; i++)
             random_transaction();
-        struct edition *next = read_after(edition), *anew = read_after(NULL);
+        struct edition *next = read_after(edition), *anew = read_after(NULL), *quick;
+        struct error err = ERROR_NONE;
+        if (edition_read_few(scratch.env, edition, true, &quick, &err) == GW_OK) {
+            assert_same(quick, anew);
+            edition_unref(quick);
+            few++;
+        }
         assert_same(next, anew);
         assert_int_equal(shelf_count(&next->catalog.referrers),
                          shelf_count(&anew->catalog.referrers));
@@ -118,6 +125,7 @@ static void read_by_changes_is_read_anew(void **state)
         edition_unref(edition);
         edition = next;
     }
+    assert_true(few > 200);
     edition_unref(edition);
     scratch_deinit(&scratch);
 }
@@ -131,8 +139,11 @@ static void further_back_than_the_history_reaches_is_read_anew(void **state)
     struct edition *old = read_after(NULL);
     for (int i = 0; i < 1200; i++)
         random_transaction();
-    struct edition *next = read_after(old), *anew = read_after(NULL);
+    struct edition *next = read_after(old), *anew = read_after(NULL), *quick;
+    struct error err = ERROR_NONE;
     assert_same(next, anew);
+    assert_int_equal(edition_read_few(scratch.env, old, true, &quick, &err), GW_LIMIT);
+    assert_int_equal(edition_read_few(scratch.env, NULL, true, &quick, &err), GW_LIMIT);
     edition_unref(old);
     edition_unref(next);
     edition_unref(anew);
