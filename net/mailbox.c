@@ -2,10 +2,12 @@
  * order of posting is the order of delivery.
  *
  * Closing has one difficulty: a sender may have put its mail in and be about to ring
- * the uv_async just as the loop closes it. So senders count themselves in and
+ * the bell just as the loop closes it. So senders count themselves in and
  * out, and close waits for the few instructions they need. The price: two atomic
  * additions a post, on a line that senders share. */
 #include "net/mailbox.h"
+
+#include "base/list.h"
 
 #include <sched.h>
 
@@ -29,9 +31,9 @@ static void deliver_all(struct mailbox *mailbox, struct mail *newest)
     }
 }
 
-static void on_async(uv_async_t *async)
+static void on_rung(struct bell *bell)
 {
-    struct mailbox *mailbox = async->data;
+    struct mailbox *mailbox = container_of(bell, struct mailbox, bell);
 
     if (mailbox->is_open)
         deliver_all(mailbox,
@@ -41,10 +43,8 @@ static void on_async(uv_async_t *async)
 enum result mailbox_open(struct mailbox *mailbox, uv_loop_t *loop, mailbox_fn deliver,
                          void *owner, struct error *err)
 {
-    int rc = uv_async_init(loop, &mailbox->async, on_async);
-    if (rc != 0)
-        return error_set(err, GW_IO, "open a mailbox: %s", uv_strerror(rc));
-    mailbox->async.data = mailbox;
+    if (bell_open(&mailbox->bell, loop, on_rung, err) != GW_OK)
+        return error_wrap(err, "open a mailbox");
     atomic_init(&mailbox->head, NULL);
     atomic_init(&mailbox->sender_count, 0);
     mailbox->deliver = deliver;
@@ -67,14 +67,14 @@ bool mailbox_post(struct mailbox *mailbox, struct mail *mail)
     } while (!atomic_compare_exchange_weak(&mailbox->head, &head, mail));
     /* Whoever found mail in the box need not ring: the bell for that rings yet. */
     if (head == NULL)
-        uv_async_send(&mailbox->async);
+        bell_ring(&mailbox->bell);
     atomic_fetch_sub(&mailbox->sender_count, 1);
     return true;
 }
 
-static void on_closed(uv_handle_t *handle)
+static void on_closed(struct bell *bell)
 {
-    struct mailbox *mailbox = handle->data;
+    struct mailbox *mailbox = container_of(bell, struct mailbox, bell);
 
     if (mailbox->closed != NULL)
         mailbox->closed(mailbox, mailbox->owner);
@@ -89,6 +89,6 @@ void mailbox_close(struct mailbox *mailbox, mailbox_close_cb closed)
     struct mail *rest = atomic_exchange(&mailbox->head, &closed_mark);
     while (atomic_load(&mailbox->sender_count) != 0)
         sched_yield();
-    uv_close((uv_handle_t *)&mailbox->async, on_closed);
+    bell_close(&mailbox->bell, on_closed);
     deliver_all(mailbox, rest);
 }

@@ -1,16 +1,13 @@
 /* Mail to a loop: any thread posts, the loop's thread delivers.
  *
- * A lock-free stack that the loop takes whole and turns round, and a uv_async to
+ * A lock-free stack that the loop takes whole and turns round, and a bell to
  * wake it, rung only when the box was empty. Mail of one sender arrives in its
  * order. What post accepted is delivered, also when the box is closed. The box is
  * the caller's memory and must outlive its senders. */
 #ifndef GW_NET_MAILBOX_H
 #define GW_NET_MAILBOX_H
 
-#include "base/error.h"
-
-#include <stdatomic.h>
-#include <uv.h>
+#include "net/bell.h"
 
 /* Embedded in what is sent; found again with container_of. */
 struct mail {
@@ -23,7 +20,7 @@ typedef void (*mailbox_fn)(struct mail *mail, void *owner);
 typedef void (*mailbox_close_cb)(struct mailbox *mailbox, void *owner);
 
 struct mailbox {
-    uv_async_t async;
+    struct bell bell;
     _Atomic(struct mail *) head;   /* newest first; the closed mark once closed */
     _Atomic unsigned sender_count; /* inside mailbox_post */
     mailbox_fn deliver;

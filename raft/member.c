@@ -1,5 +1,5 @@
 /* The member's loop: a 10 ms timer ticks the replica, the links and the roster;
- * everything else is an event. The store thread rings an async when jobs are
+ * everything else is an event. The store thread rings a bell when jobs are
  * done; dumps are built on libuv's pool. The price of the timer is a hundred
  * wake-ups a second on an idle node, well under a thousandth of a core. */
 #include "raft/member_inner.h"
@@ -72,9 +72,9 @@ static void on_tick(uv_timer_t *timer)
     replica_flush(member->replica); /* no turn ends before the loop waits again */
 }
 
-static void on_store_wake(uv_async_t *async)
+static void on_store_wake(struct bell *bell)
 {
-    struct member *member = container_of(async, struct member, store_wake);
+    struct member *member = container_of(bell, struct member, store_wake);
 
     if (member->is_closing)
         return;
@@ -105,10 +105,10 @@ static void wake(void *owner)
 {
     struct member *member = owner;
 
-    uv_async_send(&member->store_wake);
+    bell_ring(&member->store_wake);
 }
 
-/* The store thread ends first: after that nobody rings the async any more. What
+/* The store thread ends first: after that nobody rings the bell any more. What
  * it still completed is answered; then everything on the loop is closed, and the
  * loop ends by itself once the last link has let go. */
 static void close_all(struct member *member)
@@ -125,7 +125,7 @@ static void close_all(struct member *member)
         peers_close(&member->peers);
     loop_close(&member->loop, NULL, NULL);
     uv_close((uv_handle_t *)&member->tick, NULL);
-    uv_close((uv_handle_t *)&member->store_wake, NULL);
+    bell_close(&member->store_wake, NULL);
     uv_close((uv_handle_t *)&member->turn_end, NULL);
     mailbox_close(&member->inbox, NULL);
 }
@@ -430,8 +430,9 @@ enum result member_open(const struct member_options *options, struct member **re
         return err->code;
     }
     uv_timer_init(&member->uv, &member->tick);
-    uv_async_init(&member->uv, &member->store_wake, on_store_wake);
     uv_check_init(&member->uv, &member->turn_end);
+    if (bell_open(&member->store_wake, &member->uv, on_store_wake, err) != GW_OK)
+        goto fail;
     if (mailbox_open(&member->inbox, &member->uv, on_mail, member, err) != GW_OK)
         goto fail;
     if (open_replica(member, options, err) != GW_OK)

@@ -13,7 +13,7 @@ struct member {
     uv_loop_t uv;
     uv_thread_t thread;
     uv_timer_t tick;
-    uv_async_t store_wake;
+    struct bell store_wake;
     uv_check_t turn_end; /* messages of one turn go together */
     struct loop loop;
     struct mailbox inbox;
