@@ -1,5 +1,5 @@
-/* Messages that come late: of an older term (guard L), and about entries that the log
- * has trimmed (guard N). */
+/* Messages that come late: of an older term (guard L), about entries that the log has
+ * trimmed (guard N), and once more. */
 #include "tests/unit/raft/cluster.h"
 
 #include "raft/filter.h"
@@ -242,6 +242,50 @@ static void without_the_guard_they_end_the_process(void **state)
     cluster_deinit(&c);
 }
 
+/* --- once more --- */
+
+static void what_is_said_twice_changes_nothing_the_second_time(void **state)
+{
+    struct cluster c;
+    char barrier[8] = "";
+    struct raft_entry entry = {
+        .term = 5, .type = RAFT_BARRIER, .buf = {.base = barrier, .len = sizeof barrier}};
+    const struct wire_message append = {.raft = {.type = RAFT_APPEND_ENTRIES,
+                                                 .append_entries = {.term = 5,
+                                                                    .prev_log_index = 1,
+                                                                    .prev_log_term = 1,
+                                                                    .leader_commit = 1,
+                                                                    .entries = &entry,
+                                                                    .n_entries = 1}}};
+    const struct wire_message vote = {.raft = {.type = RAFT_REQUEST_VOTE,
+                                               .request_vote = {.term = 4,
+                                                                .candidate_id = 3,
+                                                                .last_log_index = 9,
+                                                                .last_log_term = 4}}};
+
+    (void)state;
+    cluster_init(&c, 3);
+    node_bootstrap(&c, 2, 3);
+    node_open(&c, 2);
+    inject(&c, 1, 2, &append);
+    struct raft_append_entries_result first = answer_to(&c, 1);
+    struct replica_view before = view_of(&c.nodes[2]);
+    assert_int_equal(before.last, 2);
+    for (int i = 0; i < 3; i++) {
+        inject(&c, 1, 2, &append);
+        inject(&c, 3, 2, &vote); /* of a term that is over */
+    }
+    struct raft_append_entries_result last = answer_to(&c, 1);
+    struct replica_view after = view_of(&c.nodes[2]);
+    assert_int_equal(last.rejected, first.rejected);
+    assert_int_equal(last.last_log_index, first.last_log_index);
+    assert_int_equal(after.last, before.last);
+    assert_int_equal(after.term, before.term);
+    assert_int_equal(after.leader, 1);
+    assert_int_equal(after.commit, before.commit);
+    cluster_deinit(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +295,7 @@ int main(void)
         cmocka_unit_test(entries_behind_the_log_are_passed_over),
         cmocka_unit_test(a_probe_behind_the_log_is_answered_with_what_is_there),
         cmocka_unit_test(without_the_guard_they_end_the_process),
+        cmocka_unit_test(what_is_said_twice_changes_nothing_the_second_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
