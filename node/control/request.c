@@ -316,9 +316,14 @@ static void describe_quorum(struct control *control, struct buffer *out)
         else
             buffer_printf(&unseen, " not seen since this node started");
     }
-    buffer_printf(out, "no quorum: %u of %u voters reachable", have, voters);
+    /* A link that was cut is found silent only after a while. */
+    bool is_fresh = have >= voters / 2 + 1;
+    buffer_printf(out, "no quorum: %u of %u voters reachable%s", have, voters,
+                  is_fresh ? " a moment ago" : "");
     if (!first_reachable)
         buffer_printf(out, " (%.*s)", SLICE_ARG(buffer_slice(&reachable)));
+    if (is_fresh)
+        buffer_printf(out, ", but no majority answers");
     if (!first_unseen)
         buffer_printf(out, "; %.*s", SLICE_ARG(buffer_slice(&unseen)));
     if (control->publish.is_served)
