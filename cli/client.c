@@ -250,9 +250,28 @@ enum result client_follow(struct client *client, const struct call *call,
     return err->code;
 }
 
-static void print_next(const struct invocation *invocation, struct slice code)
+/* What is not there is listed by another command than that for objects. */
+static const char *list_of(const char *words)
 {
     static const struct {
+        const char *words, *next;
+    } lists[] = {
+        {"cluster token revoke", "gwctl cluster token list"},
+        {"rollback", "gwctl history"},
+        {"watch", "gwctl history"},
+        {"history", "gwctl history"},
+    };
+
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        if (strcmp(words, lists[i].words) == 0)
+            return lists[i].next;
+    }
+    return "gwctl get all";
+}
+
+static void print_next(const struct invocation *invocation, struct slice code)
+{
+    const struct {
         const char *code, *next;
     } steps[] = {
         {"no_quorum",
@@ -263,7 +282,7 @@ static void print_next(const struct invocation *invocation, struct slice code)
         {"precondition_failed",
          "gwctl get the object, then try again with its new revision"},
         {"unauthorised", "gwctl context import D/admin.yaml"},
-        {"not_found", "gwctl get all"},
+        {"not_found", list_of(invocation->command->words)},
         {"compacted", "gwctl get all, which says the revision to go on from"},
         {"outcome_unknown", "run the same command again with the same --request-id"},
     };

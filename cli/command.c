@@ -12,28 +12,9 @@
 
 /* Named in the contract, built later: said so rather than "unknown". */
 static const char *const unbuilt[] = {
-    "cluster upgrade",
-    "cluster certs",
-    "cluster keys rotate",
-    "seal",
-    "breakers",
-    "health",
-    "bans",
-    "limits",
-    "consumers",
-    "certs",
-    "jwks",
-    "admins",
-    "region",
-    "drill",
-    "drain",
-    "undrain",
-    "top",
-    "events",
-    "doctor",
-    "log",
-    "debug",
-    NULL,
+    "seal",   "breakers", "health", "bans",  "limits", "consumers", "certs",
+    "jwks",   "admins",   "region", "drill", "drain",  "undrain",   "top",
+    "events", "doctor",   "log",    "debug", NULL,
 };
 
 /* What people type who come from elsewhere. */
@@ -149,14 +130,53 @@ static const char *unbuilt_name(const char *typed)
     return NULL;
 }
 
+/* "cluster keys": the beginning of commands, none by itself. */
+static bool is_group(const char *typed)
+{
+    for (const struct command *command = commands; command->words != NULL; command++) {
+        if (begins_with(command->words, typed))
+            return true;
+    }
+    return false;
+}
+
+static void group_help(FILE *out, const char *typed)
+{
+    fprintf(out, "usage: gwctl %s COMMAND [options]\n\nCommands:\n", typed);
+    for (const struct command *command = commands; command->words != NULL; command++) {
+        char left[64];
+        if (!begins_with(command->words, typed))
+            continue;
+        snprintf(left, sizeof left, "%s%s%s", command->words,
+                 command->arguments[0] ? " " : "", command->arguments);
+        fprintf(out, "  %-34s %s\n", left, command->summary);
+    }
+}
+
+static int incomplete_command(const char *typed)
+{
+    char next[128];
+
+    snprintf(next, sizeof next, "gwctl %.100s --help", typed);
+    if (failure_is_document())
+        return fail(GW_USAGE, next, "'%s' needs one of its commands", typed);
+    group_help(stderr, typed);
+    return fail(GW_USAGE, next, "'%s' needs one of these", typed);
+}
+
 static int unknown_command(const char *typed)
 {
-    const char *best = NULL;
+    const char *best = NULL, *own = typed;
     size_t best_distance = 4;
     char next[128];
 
+    if (strncmp(typed, "cluster ", 8) == 0)
+        own += 8;
     for (size_t i = 0; i < sizeof habits / sizeof habits[0]; i++) {
-        if (begins_with(typed, habits[i].typed)) {
+        bool is_habit = begins_with(typed, habits[i].typed) ||
+                        (own != typed && begins_with(own, habits[i].typed) &&
+                         begins_with(habits[i].meant, "cluster"));
+        if (is_habit) {
             snprintf(next, sizeof next, "gwctl %s%s", habits[i].meant,
                      unbuilt_name(habits[i].meant) != NULL ? " (not in this version yet)"
                                                            : "");
@@ -321,14 +341,20 @@ int command_parse(int argc, char **argv, struct invocation *ret_invocation, bool
         return exit_code;
     invocation.command = match(words, count, &used);
     if (invocation.command == NULL) {
-        if (count == 0 || *ret_help) {
-            command_help(NULL);
-            return *ret_help ? EXIT_OK : EXIT_USAGE;
-        }
         char typed[256] = "";
         for (int i = 0; i < count && i < 3; i++)
             snprintf(typed + strlen(typed), sizeof typed - strlen(typed), "%s%s",
                      i ? " " : "", words[i]);
+        if (count != 0 && is_group(typed)) {
+            if (!*ret_help)
+                return incomplete_command(typed);
+            group_help(stdout, typed);
+            return EXIT_OK;
+        }
+        if (count == 0 || *ret_help) {
+            command_help(NULL);
+            return *ret_help ? EXIT_OK : EXIT_USAGE;
+        }
         return unknown_command(typed);
     }
     if (*ret_help) {

@@ -14,6 +14,11 @@ void failure_format(enum output_format format)
     told_as = format;
 }
 
+bool failure_is_document(void)
+{
+    return told_as == OUTPUT_JSON;
+}
+
 static void tell_document(enum result code, const char *next, const char *sentence)
 {
     struct buffer text;

@@ -25,6 +25,8 @@ struct command;
 
 /* How failures are told from now on; at first in sentences. */
 void failure_format(enum output_format format);
+/* In one problem document, with nothing beside it. */
+bool failure_is_document(void);
 
 /* "gwctl: …" on stderr; what stands behind a "next: " gets a line of its own. False: there
  * was none. */

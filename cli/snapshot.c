@@ -136,13 +136,15 @@ static int take_in(const struct invocation *invocation, struct saving *saving,
         error_wrap(&err, "what came is no whole snapshot");
         return fail_error(&err, "the same again");
     }
+    bool is_replaced = access(file, F_OK) == 0;
     if (rename(saving->part, file) != 0)
         return fail(GW_IO, "choose another file", "rename '%s' to '%s': %s", saving->part,
                     file, strerror(errno));
     if (!print_facts(invocation, &facts, file) && !invocation->quiet)
-        printf("%s: revision %llu of cluster %s, %llu bytes, checksum %016llx\n", file,
+        printf("%s: revision %llu of cluster %s, %llu bytes, checksum %016llx%s\n", file,
                (unsigned long long)facts.revision, facts.cluster_id,
-               (unsigned long long)facts.size_bytes, (unsigned long long)facts.checksum);
+               (unsigned long long)facts.size_bytes, (unsigned long long)facts.checksum,
+               is_replaced ? "; it replaces the file that was there" : "");
     return EXIT_OK;
 }
 
@@ -160,6 +162,10 @@ int run_snapshot_save(struct invocation *invocation)
     struct answer answer;
     struct error err = ERROR_NONE;
 
+    if (strcmp(file, "-") == 0)
+        return fail(GW_USAGE, "gwctl snapshot save FILE",
+                    "a snapshot is checked before it stands under its name, so it goes to "
+                    "a file, not to standard output");
     if (strlen(file) > sizeof saving.part - 16)
         return fail(GW_USAGE, "gwctl snapshot save F", "the path is too long");
     if (!invocation->has_timeout)

@@ -83,7 +83,26 @@ next_is() { # TYPED NEXT
 next_is "move-leader" "cluster transfer"
 next_is "list-peers" "cluster members"
 next_is "rollout undo" "rollback"
+next_is "cluster move-leader" "cluster transfer"
+next_is "cluster list-peers" "cluster members"
 next_is "aply" "apply"
+next_is "cluster" "cluster --help"
+says "beside its commands" 'cluster status +Quorum' 'cluster token create'
+next_is "cluster keys" "cluster keys --help"
+says "beside its commands alone" 'cluster keys export FILE' 'cluster keys rotate'
+check "of others nothing" [ -z "$(grep 'cluster certs' err)" ]
+expect 0 "cluster token --help" "$GW_BIN/gwctl" cluster token --help
+says "lists what there is" 'cluster token revoke ID'
+expect 2 "a group, as JSON" "$GW_BIN/gwctl" snapshot -o json
+check "is a problem document alone" is_true '.code == "usage"' err
+expect 4 "no token of that id" gw 1 cluster token revoke nope
+says "leads to those there are" '^next: gwctl cluster token list$'
+expect 4 "a rollback to a revision to come" gw 1 rollback --to 99999999
+says "leads to the revisions" '^next: gwctl history$'
+expect 4 "a watch from a revision to come" gw 1 watch routes --since 99999999
+says "likewise" '^next: gwctl history$'
+expect 2 "a snapshot to standard output" gw 1 snapshot save -
+says "has to be a file" 'goes to a file' '^next: gwctl snapshot save FILE$'
 next_is "cluster statsu" "cluster status"
 next_is "get route hello --ouput json" "get --help"
 expect 2 "an unknown kind" gw 1 get rout

@@ -16,6 +16,8 @@ for i in 1 2 3; do
     expect 0 "a snapshot is saved from node $i" gw "$i" snapshot save "$dir/from-$i"
     says "and says what of" "revision $revision of cluster $old_cluster"
 done
+expect 0 "and over an older one" gw 1 snapshot save "$dir/from-1"
+says "which it says" 'replaces the file that was there'
 check "for its owner alone" [ "$(stat -c %a "$dir/from-1")" = 600 ]
 check "nothing half is left beside it" [ -z "$(ls "$dir"/from-*.part* 2>/dev/null)" ]
 route late /late | apply "$(follower)" >/dev/null
