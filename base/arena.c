@@ -18,10 +18,16 @@
 
 #define ALIGNMENT          16u
 #define BLOCK_SIZE_INITIAL 4096u
-#ifdef __SANITIZE_ADDRESS__
-#define SPARE_LIMIT 0u
-#else
-#define SPARE_LIMIT 256u /* 1 MiB a thread at most */
+#define SPARE_LIMIT        256u /* 1 MiB a thread at most */
+#ifdef __SANITIZE_ADDRESS__     /* gcc's word, and clang's */
+#define KEEPS_SPARES false
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define KEEPS_SPARES false
+#endif
+#endif
+#ifndef KEEPS_SPARES
+#define KEEPS_SPARES true
 #endif
 
 struct arena_block {
@@ -63,7 +69,8 @@ static void spare_make_key(void)
 /* Whether the thread keeps it; it sees to it that the thread's end frees what was kept. */
 static bool spare_keep(struct arena_block *block)
 {
-    if (spare_count >= SPARE_LIMIT || block->size != BLOCK_SIZE_INITIAL - sizeof *block)
+    if (!KEEPS_SPARES || spare_count >= SPARE_LIMIT ||
+        block->size != BLOCK_SIZE_INITIAL - sizeof *block)
         return false;
     if (spare == NULL) {
         pthread_once(&spare_once, spare_make_key);
