@@ -20,14 +20,6 @@ static const char *token_refusal(const struct token_record *token,
     return NULL;
 }
 
-static bool count_one(void *owner, struct slice key, const struct record *record)
-{
-    (void)key;
-    (void)record;
-    ++*(size_t *)owner;
-    return true;
-}
-
 enum result joining_check(struct txn *txn, const struct joining_wish *wish,
                           struct token_record *ret_token, enum result *ret_code,
                           const char **ret_why)
@@ -48,7 +40,7 @@ enum result joining_check(struct txn *txn, const struct joining_wish *wish,
     *ret_why = token_refusal(ret_token, wish);
     if (*ret_why != NULL)
         return GW_OK;
-    result = record_walk(txn, NODE_PREFIX, count_one, &nodes);
+    result = record_count(txn, NODE_PREFIX, &nodes);
     if (result != GW_OK)
         return result;
     *ret_code = GW_OK;

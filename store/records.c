@@ -151,6 +151,20 @@ enum result record_walk(struct txn *txn, struct slice prefix, record_fn fn, void
     return result == GW_NOT_FOUND ? GW_OK : result;
 }
 
+static bool count_one(void *owner, struct slice key, const struct record *record)
+{
+    (void)key;
+    (void)record;
+    ++*(size_t *)owner;
+    return true;
+}
+
+enum result record_count(struct txn *txn, struct slice prefix, size_t *ret_count)
+{
+    *ret_count = 0;
+    return record_walk(txn, prefix, count_one, ret_count);
+}
+
 enum result record_state_get(struct txn *txn, struct record_state *ret_state)
 {
     struct record_state state = {0};

@@ -26,6 +26,8 @@ enum result record_delete(struct txn *txn, struct slice key, uint64_t index);
 /* Walks keys that begin with `prefix`, in order. Stop by returning false. */
 typedef bool (*record_fn)(void *owner, struct slice key, const struct record *record);
 enum result record_walk(struct txn *txn, struct slice prefix, record_fn fn, void *owner);
+/* How many there are; what was counted before an error is told too. */
+enum result record_count(struct txn *txn, struct slice prefix, size_t *ret_count);
 
 /* The state beside the records, kept in ENV_META by the same transaction. */
 struct record_state {

@@ -236,14 +236,6 @@ static bool read_wish(struct request *request, struct fault_record *fault)
     return wrong == NULL;
 }
 
-static bool count_one(void *owner, struct slice key, const struct record *record)
-{
-    (void)key;
-    (void)record;
-    ++*(size_t *)owner;
-    return true;
-}
-
 static void created(struct control_call *call)
 {
     struct request *request = call->owner;
@@ -274,7 +266,7 @@ static void create(struct request *request)
     if (!read_wish(request, &fault))
         return;
     if (env_begin_read(control->env, &txn) == GW_OK) {
-        record_walk(txn, FAULT_PREFIX, count_one, &count);
+        record_count(txn, FAULT_PREFIX, &count);
         txn_abort(txn);
     }
     if (count >= FAULTS_MAX) {

@@ -292,7 +292,7 @@ void access_end(struct exchange *exchange)
         put_some(&line, SLICE("route"), exchange->plan->route);
     if (exchange->service != NULL)
         put_target(&line, exchange);
-    put_ms(&line, SLICE("duration_ms"), uv_hrtime() / 1000 - exchange->started_us);
+    put_ms(&line, SLICE("duration_ms"), instant_monotonic_us() - exchange->started_us);
     put_number(&line, SLICE("bytes_in"), exchange->body_size);
     put_number(&line, SLICE("bytes_out"), exchange->answer_size);
     put_number(&line, SLICE("config_revision"), exchange->serving->revision);

@@ -8,6 +8,7 @@
  * beside the plan and the budget, if repeating is safe. */
 #include "node/proxy/attempt.h"
 
+#include "base/instant.h"
 #include "node/proxy/choice.h"
 #include "node/proxy/compress.h"
 #include "node/proxy/fallback.h"
@@ -20,11 +21,6 @@
 #include "node/proxy/tunnel.h"
 
 #define ANSWER_HEAD_BYTES ((size_t)64 << 10)
-
-static uint64_t now_us(void)
-{
-    return uv_hrtime() / 1000;
-}
 
 static enum reason reason_of(enum outcome outcome)
 {
@@ -62,7 +58,7 @@ static void attempt_end(struct exchange *exchange, enum outcome outcome, bool ke
     uint32_t decay_ms = exchange->service->target->ewma_decay_ms;
     if (endpoint == NULL)
         return;
-    uint64_t at_us = now_us();
+    uint64_t at_us = instant_monotonic_us();
     uint64_t took_us =
         exchange->took_us > 0 ? exchange->took_us : at_us - exchange->attempt_us;
     switch (outcome) {
@@ -129,8 +125,7 @@ static void send_head(struct exchange *exchange)
     unsigned count = 0;
     size_t sent = 0;
 
-    bufs[count++] =
-        uv_buf_init((char *)(uintptr_t)exchange->head.data, (unsigned)exchange->head.size);
+    bufs[count++] = flow_buf(exchange->head);
     if (exchange->held != NULL && exchange->held->size > 0)
         bufs[count++] = uv_buf_init(exchange->held->data, (unsigned)exchange->held->size);
     exchange->phase = PHASE_SENT;
@@ -221,7 +216,7 @@ void attempt_connected(struct exchange *exchange, int error)
 void attempt_start(struct exchange *exchange)
 {
     const struct target_service *target = exchange->service->target;
-    uint64_t at_us = now_us();
+    uint64_t at_us = instant_monotonic_us();
     uint32_t index = choice_for_attempt(exchange, at_us);
     if (index == BALANCE_NONE) {
         bool is_full = balance_available(&target->balance_set) > 0;
@@ -418,7 +413,7 @@ static void relay_on(struct exchange *exchange, struct slice head, struct slice 
 static void took(struct exchange *exchange)
 {
     struct service_live *live = exchange->service->live;
-    exchange->took_us = now_us() - exchange->attempt_us;
+    exchange->took_us = instant_monotonic_us() - exchange->attempt_us;
     counts_upstream_duration(&exchange->worker->counts, &live->counts, live->name,
                              exchange->took_us);
 }

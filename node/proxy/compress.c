@@ -13,13 +13,6 @@
 
 #define OUT_BYTES ((size_t)32 << 10)
 
-static void change(struct exchange *exchange, struct slice name, struct slice value,
-                   bool add)
-{
-    exchange->changes[exchange->change_count++] =
-        (struct exchange_change){.name = name, .value = value, .add = add};
-}
-
 static bool is_worth_it(const struct compress_plan *compress,
                         const struct http_message *answer)
 {
@@ -60,7 +53,7 @@ void compress_begin(struct exchange *exchange, const struct http_message *answer
     if (compress == NULL ||
         !compress_has_type(compress, message_value(answer, HTTP_HEADER_CONTENT_TYPE)))
         return;
-    change(exchange, SLICE("vary"), SLICE("accept-encoding"), true);
+    exchange_add_change(exchange, SLICE("vary"), SLICE("accept-encoding"), true);
     if (!exchange->accepts_gzip || exchange->minor == 0 || !is_worth_it(compress, answer))
         return;
     struct slice etag = message_value(answer, HTTP_HEADER_ETAG);
@@ -74,10 +67,10 @@ void compress_begin(struct exchange *exchange, const struct http_message *answer
         return;
     gzip_begin(exchange->gzip, compress->level);
     exchange->client_chunked = true;
-    change(exchange, SLICE("content-encoding"), SLICE("gzip"), false);
-    change(exchange, SLICE("accept-ranges"), (struct slice){NULL, 0}, false);
+    exchange_add_change(exchange, SLICE("content-encoding"), SLICE("gzip"), false);
+    exchange_add_change(exchange, SLICE("accept-ranges"), (struct slice){NULL, 0}, false);
     if (etag.size > 0)
-        change(exchange, SLICE("etag"), etag, false);
+        exchange_add_change(exchange, SLICE("etag"), etag, false);
 }
 
 void compress_drop(struct exchange *exchange)
@@ -96,11 +89,6 @@ void compress_free_all(struct worker *worker)
     free(worker->gzip_out);
 }
 
-static uv_buf_t buf_of(struct slice s)
-{
-    return uv_buf_init((char *)(uintptr_t)s.data, (unsigned)s.size);
-}
-
 /* One chunk, with the head before and the end behind it, if it is time for those. */
 static enum flow_result send_chunk(struct exchange *exchange, struct slice *head,
                                    struct slice bytes, bool is_last)
@@ -110,15 +98,15 @@ static enum flow_result send_chunk(struct exchange *exchange, struct slice *head
     unsigned count = 0;
 
     if (head->size > 0)
-        bufs[count++] = buf_of(*head);
+        bufs[count++] = flow_buf(*head);
     head->size = 0;
     if (bytes.size > 0) {
         bufs[count++] = uv_buf_init(size, (unsigned)chunked_head(bytes.size, size));
-        bufs[count++] = buf_of(bytes);
-        bufs[count++] = buf_of(CHUNKED_TAIL);
+        bufs[count++] = flow_buf(bytes);
+        bufs[count++] = flow_buf(CHUNKED_TAIL);
     }
     if (is_last)
-        bufs[count++] = buf_of(trailers_end(exchange, &exchange->answer_trailers, false));
+        bufs[count++] = flow_buf(trailers_end(exchange, &exchange->answer_trailers, false));
     if (count == 0)
         return FLOW_SENT;
     exchange->answer_started = true;

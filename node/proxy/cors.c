@@ -32,8 +32,7 @@ static void change(struct exchange *exchange, struct slice name, struct slice va
 {
     if (value.size == 0)
         value.data = NULL;
-    exchange->changes[exchange->change_count++] =
-        (struct exchange_change){.name = name, .value = value};
+    exchange_add_change(exchange, name, value, false);
 }
 
 void cors_add(struct exchange *exchange, const struct http_message *message,
@@ -61,8 +60,7 @@ void cors_add(struct exchange *exchange, const struct http_message *message,
     }
     if (cors->any_origin)
         return;
-    exchange->changes[exchange->change_count++] = (struct exchange_change){
-        .name = SLICE("vary"), .value = SLICE("origin"), .add = true};
+    exchange_add_change(exchange, SLICE("vary"), SLICE("origin"), true);
 }
 
 void cors_answer(struct exchange *exchange)

@@ -6,6 +6,7 @@
  * head's bytes are gone. */
 #include "node/proxy/exchange.h"
 
+#include "base/instant.h"
 #include "http/coding.h"
 #include "http/uri.h"
 #include "node/proxy/access.h"
@@ -52,7 +53,7 @@ static struct exchange *exchange_take(struct client *client)
     exchange->next_free = NULL;
     exchange->total_due_ms = exchange->try_due_ms = UINT64_MAX;
     exchange->phase = PHASE_WAIT;
-    exchange->started_us = uv_hrtime() / 1000;
+    exchange->started_us = instant_monotonic_us();
     client->exchange = exchange;
     worker->exchange_count++;
     return exchange;
@@ -99,7 +100,7 @@ static void account(struct exchange *exchange)
 {
     struct counts *counts = &exchange->worker->counts;
     counts_request(counts, exchange->route, (enum http_method)exchange->method,
-                   exchange->status, uv_hrtime() / 1000 - exchange->started_us,
+                   exchange->status, instant_monotonic_us() - exchange->started_us,
                    exchange->body_size, exchange->answer_size);
     if (exchange->status == 101)
         counts_tunnel(counts, exchange->route, false);

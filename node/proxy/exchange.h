@@ -55,7 +55,7 @@ struct exchange {
     struct slice request_id;
     struct slice log_part; /* of the access log's line, see access.h; in the arena */
     bool is_sampled;       /* it gets a line whatever becomes of it */
-    uint64_t started_us;   /* uv_hrtime / 1000 */
+    uint64_t started_us;   /* instant_monotonic_us */
     uint64_t total_due_ms, try_due_ms, active_ms;
     uint32_t idle_ms;
     uint8_t framing; /* enum http_framing of the body */
@@ -137,6 +137,15 @@ void exchange_fail(struct exchange *exchange, enum reason reason);
 void exchange_finish(struct exchange *exchange, bool is_queued);
 /* Fits the deadline to the phase. */
 void exchange_rearm(struct exchange *exchange);
+/* There is room for what exchange.c counted before: the plan's, CORS_CHANGES,
+ * COMPRESS_CHANGES. */
+static inline void exchange_add_change(struct exchange *exchange, struct slice name,
+                                       struct slice value, bool add)
+{
+    exchange->changes[exchange->change_count++] =
+        (struct exchange_change){.name = name, .value = value, .add = add};
+}
+
 /* Something moved: the idle time begins anew. */
 static inline void exchange_touch(struct exchange *exchange)
 {

@@ -20,6 +20,12 @@
 
 struct flow;
 
+/* Writing only reads it. */
+static inline uv_buf_t flow_buf(struct slice bytes)
+{
+    return uv_buf_init((char *)(uintptr_t)bytes.data, (unsigned)bytes.size);
+}
+
 enum flow_result {
     FLOW_SENT,   /* all with the kernel */
     FLOW_QUEUED, /* the rest is copied; `drained` follows */

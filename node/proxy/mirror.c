@@ -2,6 +2,7 @@
  * of its endpoint and in the metrics, so that copies keep to the same limits. */
 #include "node/proxy/mirror.h"
 
+#include "base/instant.h"
 #include "node/proxy/choice.h"
 #include "node/proxy/pool.h"
 #include "node/proxy/resolve.h"
@@ -37,11 +38,6 @@ struct mirror {
 };
 
 static void on_deadline(struct deadline *deadline, uint64_t now_ms);
-
-static uint64_t now_us(void)
-{
-    return uv_hrtime() / 1000;
-}
 
 /* ---- memory ---- */
 
@@ -165,7 +161,7 @@ static void finish(struct mirror *mirror, enum outcome outcome, bool keep)
     const struct target_service *target = mirror->service->target;
     struct endpoint *endpoint = mirror->endpoint;
     struct upstream *upstream = mirror->upstream;
-    uint64_t at_us = now_us();
+    uint64_t at_us = instant_monotonic_us();
     uint64_t took_us = at_us - mirror->started_us;
 
     if (endpoint != NULL) {
@@ -253,7 +249,7 @@ void mirror_send(struct exchange *exchange)
     struct serving_service *service = mirror->service;
 
     exchange->mirror = NULL;
-    mirror->started_us = now_us();
+    mirror->started_us = instant_monotonic_us();
     list_append(&worker->mirrors, &mirror->link);
     if ((mirror->is_chunked &&
          !block_append(&worker->blocks, &mirror->bytes, CHUNKED_LAST)) ||

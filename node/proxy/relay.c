@@ -15,17 +15,12 @@ struct gather {
     char chunk[CHUNKED_HEAD_MAX];
 };
 
-static uv_buf_t buf_of(struct slice s)
-{
-    return uv_buf_init((char *)(uintptr_t)s.data, (unsigned)s.size);
-}
-
 static void gather_init(struct gather *gather, struct slice head, bool is_chunked)
 {
     gather->count = 0;
     gather->bytes = 0;
     if (head.size > 0)
-        gather->bufs[gather->count++] = buf_of(head);
+        gather->bufs[gather->count++] = flow_buf(head);
     gather->chunk_at = gather->count;
     if (is_chunked)
         gather->bufs[gather->count++] = uv_buf_init(gather->chunk, 0);
@@ -33,7 +28,7 @@ static void gather_init(struct gather *gather, struct slice head, bool is_chunke
 
 static void gather_piece(struct gather *gather, struct slice piece)
 {
-    gather->bufs[gather->count++] = buf_of(piece);
+    gather->bufs[gather->count++] = flow_buf(piece);
     gather->bytes += piece.size;
 }
 
@@ -50,10 +45,10 @@ static void gather_end(struct gather *gather, bool is_chunked, struct slice end)
         return;
     if (gather->bytes > 0) {
         gather->bufs[gather->chunk_at].len = chunked_head(gather->bytes, gather->chunk);
-        gather->bufs[gather->count++] = buf_of(CHUNKED_TAIL);
+        gather->bufs[gather->count++] = flow_buf(CHUNKED_TAIL);
     }
     if (end.size > 0)
-        gather->bufs[gather->count++] = buf_of(end);
+        gather->bufs[gather->count++] = flow_buf(end);
 }
 
 /* ---- requests ---- */
@@ -339,7 +334,7 @@ enum relay_result relay_answer_end(struct exchange *exchange)
     exchange->answer_done = true;
     if (!exchange->client_chunked)
         return flow_is_writing(&exchange->client->flow) ? RELAY_BLOCKED : RELAY_OK;
-    uv_buf_t buf = buf_of(CHUNKED_LAST);
+    uv_buf_t buf = flow_buf(CHUNKED_LAST);
     switch (client_send(exchange->client, &buf, 1)) {
     case FLOW_SENT:
         return RELAY_OK;

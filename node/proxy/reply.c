@@ -196,9 +196,8 @@ void reply_plan(struct exchange *exchange, const struct template_vars *vars)
         if (plan->body.size > out.capacity - out.size) {
             /* A large body goes behind the head as a buffer of its own. */
             struct client *client = exchange->client;
-            uv_buf_t bufs[2] = {
-                uv_buf_init(out.data, (unsigned)out.size),
-                uv_buf_init((char *)(uintptr_t)plan->body.data, (unsigned)plan->body.size)};
+            uv_buf_t bufs[2] = {uv_buf_init(out.data, (unsigned)out.size),
+                                flow_buf(plan->body)};
             exchange->answer_started = true;
             enum flow_result result = client_send(client, bufs, 2);
             if (result == FLOW_FAILED) {

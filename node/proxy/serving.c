@@ -2,6 +2,8 @@
  * endpoint and service, once per publish; a call then goes by number. */
 #include "node/proxy/serving.h"
 
+#include "base/instant.h"
+
 #include <stdlib.h>
 
 /* Of a route, while a serving that used it is there. */
@@ -79,7 +81,7 @@ static bool join_service(struct serving *serving, struct serving_service *servic
         if (endpoint == NULL)
             return false;
         if (endpoint->refs == 1)
-            endpoint->live.since_us = was_served ? uv_hrtime() / 1000 : 0;
+            endpoint->live.since_us = was_served ? instant_monotonic_us() : 0;
         service->lives[i] = &endpoint->live;
         endpoint->idle_ms = target->idle_ms;
         endpoint->request_limit = target->pool_requests;

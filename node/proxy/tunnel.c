@@ -149,8 +149,7 @@ void tunnel_begin(struct exchange *exchange, const struct http_message *message,
     gate_leave(exchange); /* nor are those that last for hours what a bulkhead is for */
     exchange_touch(exchange);
 
-    uv_buf_t bufs[2] = {uv_buf_init(out.data, (unsigned)out.size),
-                        uv_buf_init((char *)(uintptr_t)rest.data, (unsigned)rest.size)};
+    uv_buf_t bufs[2] = {uv_buf_init(out.data, (unsigned)out.size), flow_buf(rest)};
     exchange->answer_size += rest.size;
     switch (client_send(client, bufs, rest.size > 0 ? 2 : 1)) {
     case FLOW_FAILED:
@@ -169,7 +168,7 @@ void tunnel_begin(struct exchange *exchange, const struct http_message *message,
 void tunnel_from_client(struct exchange *exchange, struct slice *data)
 {
     struct flow *upstream = &exchange->upstream->flow;
-    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)data->data, (unsigned)data->size);
+    uv_buf_t buf = flow_buf(*data);
 
     if (flow_is_writing(upstream)) {
         exchange->client->is_blocked = true;
@@ -192,7 +191,7 @@ void tunnel_from_client(struct exchange *exchange, struct slice *data)
 
 void tunnel_from_upstream(struct exchange *exchange, struct slice data)
 {
-    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)data.data, (unsigned)data.size);
+    uv_buf_t buf = flow_buf(data);
 
     exchange_touch(exchange);
     exchange->answer_size += data.size;
